@@ -1,0 +1,42 @@
+// Numbers of the IPC traps and of what goes with them, MINIX 3's (kernel/ipc.h, <minix/com.h>). A trap mask has bit 1 << number.
+export const IPC = { SEND: 1, RECEIVE: 2, SENDREC: 3, NOTIFY: 4, SENDNB: 5, SENDA: 16 } as const
+/** Flag on SEND, RECEIVE and SENDREC: answer ENOTREADY instead of blocking (MINIX 3.3). */
+export const NON_BLOCKING = 0x80
+
+/** Trap masks. Guests may only ask and wait; servers and drivers may do everything. */
+export const TRAPS = {
+  GUEST: 1 << IPC.SENDREC,
+  SERVER:
+    (1 << IPC.SEND) |
+    (1 << IPC.RECEIVE) |
+    (1 << IPC.SENDREC) |
+    (1 << IPC.NOTIFY) |
+    (1 << IPC.SENDNB) |
+    (1 << IPC.SENDA),
+} as const
+
+/** RUNCTL's action. */
+export const RC = { INTERRUPT: 0, MARK: 1 } as const
+/** PRIVCTL's request (<minix/com.h>, SYS_PRIV_*). SET_SYS and UPDATE_SYS take a grant of PRIV_RECORD.BYTES. */
+export const SYS_PRIV = { SET_SYS: 3, SET_USER: 4, UPDATE_SYS: 9 } as const
+/** A privilege structure in memory, u32 each: trap mask; allowed destinations by privilege id; allowed kernel calls, bit = number - 0x600. */
+export const PRIV_RECORD = { TRAPS: 0, IPC_TO: 4 /* 2 */, CALLS: 12 /* 8 */, BYTES: 44 } as const
+/** GETINFO's what (<minix/com.h>). PROCTAB fills in PROC_ENTRYs of live processes → how many; PROC the caller's own; RANDOMNESS bytes. */
+export const GET = { PROCTAB: 2, RANDOMNESS: 3, PROC: 11, HZ: 18, WHOAMI: 19 } as const
+/** One process as GETINFO shows it: byte offsets, i32 unless said. */
+export const PROC_ENTRY = {
+  SLOT: 0,
+  ENDPOINT: 4,
+  FLAGS: 8,
+  GETFROM: 12,
+  SENDTO: 16,
+  PRIV: 20,
+  DOMAIN: 24,
+  SPARE: 28,
+  SENT: 32 /* f64 */,
+  RECEIVED: 40 /* f64 */,
+  CALLS: 48 /* f64 */,
+  BYTES: 56,
+} as const
+/** Clock ticks per second, as Linux's USER_HZ. */
+export const HZ = 100

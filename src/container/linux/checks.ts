@@ -1,0 +1,44 @@
+// Steps that only refuse: rules of one call whose argument goes into no message cell.
+import { E } from '../../abi/errno.ts'
+import { fetch, isNull, low, signed, type ThreadView, unsigned } from './operands.ts'
+import { DO } from './program.ts'
+
+const RWF_KNOWN = 7 // HIPRI, DSYNC, SYNC: hints here
+const FUTEX_COMMAND = 0x7f
+const FUTEX_WAIT = 0
+const FUTEX_CMP_REQUEUE = 4
+const FUTEX_WAIT_BITSET = 9
+
+/** 0 when the rule holds (or its input is still to come), else -errno. */
+export function check(t: ThreadView, operation: number, i: number): number {
+  switch (operation) {
+    case DO.RWF:
+      return (low(t, i) & ~RWF_KNOWN) !== 0 ? -E.OPNOTSUPP : 0
+    case DO.SIGSET:
+      return !isNull(t, i - 1) && unsigned(t, i) !== 8 ? -E.INVAL : 0
+    case DO.POSITIVE:
+      return low(t, i) <= 0 ? -E.INVAL : 0
+    case DO.NOKEY:
+      return low(t, i) !== -1 ? -E.INVAL : 0
+    case DO.NONNEGATIVE:
+      return signed(t, i) < 0 ? -E.INVAL : 0
+    case DO.CURRENT:
+      return signed(t, i) < -1 ? -E.INVAL : 0
+    case DO.WORD:
+      return futexWord(t, i)
+    default:
+      return -E.NOSYS
+  }
+}
+
+/** A futex call that is meant for another value of the word needs no message. (Whether the word changes between this look and the moment
+ *  PM has queued the caller the dispatcher finds out.) */
+function futexWord(t: ThreadView, i: number): number {
+  const command = low(t, 1) & FUTEX_COMMAND
+  if ((low(t, i) & 3) !== 0) return -E.INVAL
+  const requeues = command === FUTEX_CMP_REQUEUE
+  if (!requeues && command !== FUTEX_WAIT && command !== FUTEX_WAIT_BITSET) return 0
+  const at = fetch(t, i, 4)
+  if (at <= 0) return at
+  return t.view.getInt32(at, true) !== low(t, requeues ? 5 : 2) ? -E.AGAIN : 0
+}

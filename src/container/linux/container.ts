@@ -1,0 +1,312 @@
+// The linux container: what the kernel asks of it (fork, clear, interrupt, memory operations…), and which host thread runs for which
+// process. Not here: events and replies (dispatch.ts), how host processes come and go (processes.ts), the loop (loop.ts).
+//
+// Invariant: a host thread works for one process at a time (thread.proc). A vfork child borrows its parent's thread; the parent's
+// registers wait in thread.lenders and it gets the thread back when the child execs or ends. A host process ends when none of its threads
+// works for anybody, or waits to.
+import { CH, OP, REG } from '../../abi/channel.ts'
+import { E } from '../../abi/errno.ts'
+import { ulong } from '../../abi/message.ts'
+import { CLONE } from '../../abi/clone.ts'
+import type { Container } from '../../kernel/container.ts'
+import type { Kernel } from '../../kernel/types.ts'
+import * as host from '../../host/host.ts'
+import { Dispatcher, type Tracer } from './dispatch.ts'
+import { Lifecycle } from './lifecycle.ts'
+import { fixTail } from './patching.ts'
+import { REGS, type HostProcess, type HostProcesses, STATE, type Thread } from './processes.ts'
+import { SIGMSG } from '../../abi/signals.ts'
+import { sigsend } from './signal.ts'
+import { type Arena, type GuestThread, type LinuxContainer, opsLeft, pushOp, resetWindow, setReg } from './thread.ts'
+
+/** An approved child shows itself within this many ms. */
+export const BIRTH_GRACE = 2000
+
+export class Linux implements Container, LinuxContainer {
+  readonly dispatcher: Dispatcher
+  readonly lifecycle: Lifecycle
+  /** Process-table slot → its thread; null: none yet, or lent to a vfork child. */
+  readonly threadOf: (Thread | null)[]
+  /** Guests whose call was answered and whose reply has not gone out yet. */
+  readonly answered: number[] = []
+  readonly clockTick = 100
+  tracer: Tracer | null = null
+  /** With a tracer: the guest thread id it knows a slot's process by, or 0. */
+  pidAt: (proc: number) => number = () => 0
+  /** Rewrite hot call sites (tests and --no-patch turn it off). */
+  patching = true
+
+  constructor(
+    readonly kernel: Kernel,
+    readonly processes: HostProcesses,
+    readonly arena: Arena,
+    /** AT_HWCAP, AT_HWCAP2 and AT_MINSIGSTKSZ of the host. */
+    readonly hwcap: number,
+    readonly hwcap2: number,
+    readonly minSigStack: number,
+    /** Host monotonic time in ms. */
+    readonly now: () => number,
+  ) {
+    this.threadOf = new Array<Thread | null>(kernel.procs).fill(null)
+    this.dispatcher = new Dispatcher(this)
+    this.lifecycle = new Lifecycle(this)
+  }
+
+  /** Give a process an empty host process of its own. */
+  bind(proc: number): Thread | null {
+    const t = this.processes.take()
+    if (t === null) return null
+    this.attach(t, proc)
+    return t
+  }
+  attach(t: Thread, proc: number): void {
+    t.proc = proc
+    t.message = this.kernel.messageOf(proc)
+    t.nr = -1
+    t.regs = REGS.RESULT
+    t.nops = 0
+    t.forking = -1
+    t.patch = 0
+    t.masked = false
+    t.outs.count = 0
+    resetWindow(t)
+    this.threadOf[proc] = t
+    t.i32[(t.base + CH.PNR) >> 2] = proc
+    t.i32[(t.base + CH.ENDPOINT) >> 2] = this.kernel.endpoint(proc)
+    this.kernel.setContainer(proc, this)
+    this.processes.setState(t, STATE.CALL)
+  }
+
+  // ---- what the kernel asks ----
+
+  fork(parent: number, child: number, flags: number, stack: number, tls: number): number {
+    const t = this.threadOf[parent]
+    if (!t) return -E.SRCH
+    this.kernel.setContainer(child, this)
+    if ((flags & (CLONE.VM | CLONE.VFORK | CLONE.THREAD)) === (CLONE.VM | CLONE.VFORK)) return this.lend(t, parent, child, stack, tls, flags)
+    if (opsLeft(t) < 8) return -E.NOMEM
+    const c = flags & CLONE.VM ? this.makeThread(t) : this.makeChild(t)
+    if (c === null) return -E.AGAIN
+    this.attach(c, child)
+    c.prepared = true
+    c.nr = t.nr
+    setReg(c, REG.RAX, 0)
+    if (stack !== 0) setReg(c, REG.RSP, stack)
+    if (flags & CLONE.SETTLS) pushOp(c, OP.SETFS, tls)
+    c.childTid = flags & CLONE.CHILD_SETTID ? ulong(t.message, 3) : 0
+    t.forking = child
+    return 0
+  }
+  /** A host process for a fork of t; the operations that make it are in t's list then. */
+  private makeChild(t: Thread): Thread | null {
+    const made = this.processes.prepareChild(t)
+    if (made === null) return null
+    const c = made.thread
+    const p = c.host as HostProcess
+    const sent = host.sendFds((t.host as HostProcess).control, t.slot, [p.memfd, made.guest])
+    host.close(made.guest)
+    if (sent < 0) {
+      this.processes.release(p)
+      return null
+    }
+    pushOp(t, OP.RECVFD, 2, 0)
+    pushOp(t, OP.CLONE)
+    pushOp(t, OP.CLOSEFD, 0, 2)
+    t.changes = true
+    t.birth = OP.CLONE
+    return c
+  }
+  /** A thread in t's host process. Its operation comes last in t's list: what the new thread may rely on is done before. */
+  private makeThread(t: Thread): Thread | null {
+    t.birth = OP.THREAD
+    return this.processes.prepareThread(t)
+  }
+
+  private lend(t: Thread, parent: number, child: number, stack: number, tls: number, flags: number): number {
+    const from = t.base + CH.REGS
+    t.lenders.push({ proc: parent, message: t.message, registers: t.mem.slice(from, t.base + CH.IN), nr: t.nr })
+    this.threadOf[parent] = null
+    t.proc = child
+    t.message = this.kernel.messageOf(child)
+    this.threadOf[child] = t
+    setReg(t, REG.RAX, 0)
+    if (stack !== 0) setReg(t, REG.RSP, stack)
+    if (flags & CLONE.SETTLS) pushOp(t, OP.SETFS, tls)
+    t.regs = REGS.ALL
+    return 0
+  }
+
+  /** The borrower is done with the thread: its parent stands again where it called vfork, still blocked in PM. Lenders that are no more
+   *  are passed over; false when there is no other. */
+  giveBack(t: Thread): boolean {
+    if (t.proc >= 0 && this.threadOf[t.proc] === t) this.threadOf[t.proc] = null
+    t.proc = -1
+    t.giveBack = false
+    let lender = t.lenders.pop()
+    while (lender !== undefined && lender.proc < 0) lender = t.lenders.pop()
+    if (lender === undefined) return false
+    t.mem.set(lender.registers, t.base + CH.REGS)
+    t.proc = lender.proc
+    t.message = lender.message
+    t.nr = lender.nr
+    t.nops = 0
+    t.outs.count = 0
+    t.regs = REGS.RESULT_AND_ALL
+    fixTail(t)
+    pushOp(t, OP.SETFS, fsBase(t))
+    this.threadOf[lender.proc] = t
+    this.processes.setState(t, STATE.BLOCKED)
+    if (this.lateResults.has(lender.proc)) this.answered.push(lender.proc)
+    return true
+  }
+  /** Children of the launcher nobody knows are looked at again when they have had time to show themselves: how many there are. */
+  suspect(): number {
+    const strangers = this.processes.strayChildren()
+    for (const pid of strangers) if (!this.suspects.has(pid)) this.suspects.set(pid, this.now() + BIRTH_GRACE)
+    return strangers.length
+  }
+  /** Host pid → when it is killed unless it is known by then (monotonic ms). */
+  readonly suspects = new Map<number, number>()
+
+  /** A vfork parent ended while its thread was lent. */
+  private forgetLender(proc: number): void {
+    this.lateResults.delete(proc)
+    for (const t of this.processes.threads) for (const l of t.lenders) if (l.proc === proc) l.proc = -1
+  }
+
+  resumeAddress(g: GuestThread, rip: number): number {
+    return (g as Thread).host?.tails.get(rip) ?? rip
+  }
+
+  /** Where other threads still run in its memory the new image gets a host process of its own; the old one's threads end as PM ends
+   *  them, a borrowed one goes back. */
+  imageThread(g: GuestThread): GuestThread {
+    const t = g as Thread
+    const p = t.host as HostProcess
+    if (t.lenders.length === 0 && p.members.length === 1) {
+      pushOp(t, OP.RESET)
+      p.sites.fill(0)
+      p.hits.fill(0)
+      p.patches = 0
+      p.tails.clear()
+      return t
+    }
+    const fresh = this.processes.take()
+    if (fresh === null) return t
+    const { proc, nr, local, step } = t
+    if (!this.giveBack(t)) this.lifecycle.endThread(t)
+    this.attach(fresh, proc)
+    fresh.nr = nr
+    fresh.local = local
+    fresh.step = step
+    return fresh
+  }
+
+  clear(slot: number, status = 0): void {
+    this.tracer?.gone(this.pidAt(slot), status)
+    const t = this.threadOf[slot]
+    this.threadOf[slot] = null
+    if (!t || t.proc !== slot) this.forgetLender(slot)
+    else if (t.lenders.some(l => l.proc >= 0)) {
+      if (t.state === STATE.RUNNING || t.state === STATE.OPS) {
+        t.giveBack = true
+        t.proc = -1
+        this.lifecycle.interruptSoon(t)
+      } else this.giveBack(t)
+    } else this.lifecycle.endThread(t)
+  }
+
+  interrupt(slot: number): void {
+    const t = this.threadOf[slot]
+    if (t && t.state === STATE.RUNNING) this.lifecycle.interruptSoon(t)
+  }
+
+  complete(slot: number, result: number): void {
+    const t = this.threadOf[slot]
+    if (t) {
+      if (t.state !== STATE.READY) t.result = result // SIGREADY's answer isn't the call's
+    } else this.lateResults.set(slot, result)
+    this.answered.push(slot)
+  }
+  /** Results for vfork parents whose thread is still lent. */
+  readonly lateResults = new Map<number, number>()
+
+  sigsend(slot: number, sigmsg: number): number {
+    const t = this.threadOf[slot]
+    if (!t) return -E.SRCH
+    const r = sigsend(this, t, sigmsg)
+    if (r < 0) return r
+    t.regs = REGS.ALL
+    this.tracer?.signal(t, sigmsg + SIGMSG.INFO)
+    return r
+  }
+
+  vmctl(slot: number, op: number, a0: number, a1: number, a2: number, a3: number, a4: number, file: number, offset: number): number {
+    const t = this.threadOf[slot]
+    if (!t) return -E.SRCH
+    if (opsLeft(t) < 4) return -E.NOMEM
+    t.changes = true
+    if (file < 0) {
+      pushOp(t, op, a0, a1, a2, a3, op === OP.MMAP ? -1 : a4, offset)
+      return 0
+    }
+    if (host.sendFds((t.host as HostProcess).control, t.slot, [file]) < 0) return -E.NOMEM
+    pushOp(t, OP.RECVFD, 1, 0)
+    pushOp(t, op, a0, a1, a2, a3, 0, offset)
+    pushOp(t, OP.CLOSEFD, 0, 1)
+    return 0
+  }
+
+  copyOut(slot: number, address: number, from: number, bytes: number): number {
+    const t = this.threadOf[slot]
+    if (!t) return -E.SRCH
+    if (bytes > t.end - t.bump || opsLeft(t) < 2) return -E.NOMEM
+    t.mem.copyWithin(t.bump, from, from + bytes)
+    pushOp(t, OP.COPYOUT, address, t.bump - t.base, bytes)
+    t.bump = (t.bump + bytes + 15) & ~15
+    return bytes
+  }
+
+  times(slot: number, out: Float64Array): number {
+    const t = this.threadOf[slot]
+    out[0] = t ? this.cpuTime(t) : 0
+    out[1] = 0
+    return 0
+  }
+
+  /** Thread by thread where there were ever several, as far as the host says; else all is the one thread's. */
+  private cpuTime(t: Thread): number {
+    const pid = this.processes.pidOf(t)
+    if (pid <= 0) return 0
+    const p = t.host as HostProcess
+    if (p.slots === null) return processTime(pid)
+    const own = host.threadTime(pid, this.processes.tidOf(t))
+    return own >= 0 ? own : p.members[0] === t ? processTime(pid) : 0
+  }
+
+  getContext(slot: number, at: number, bytes: number): number {
+    const t = this.threadOf[slot]
+    if (!t || t.state === STATE.RUNNING) return -E.AGAIN
+    const n = Math.min(bytes, CH.IN - CH.REGS)
+    t.mem.copyWithin(at, t.base + CH.REGS, t.base + CH.REGS + n)
+    return n
+  }
+  setContext(slot: number, at: number, bytes: number): number {
+    const t = this.threadOf[slot]
+    if (!t || t.state === STATE.RUNNING) return -E.AGAIN
+    const n = Math.min(bytes, CH.IN - CH.REGS)
+    t.mem.copyWithin(t.base + CH.REGS, at, at + n)
+    t.regs = REGS.ALL
+    return n
+  }
+}
+
+const cpuClock = new Float64Array(2)
+/** Processor time of a host process in ms, by its CPU clock (~pid << 3 | 2, see clock_getcpuclockid(3)). */
+function processTime(pid: number): number {
+  if (host.clockGettime((~pid << 3) | 2, cpuClock) < 0) return 0
+  return (cpuClock[0] as number) * 1e3 + (cpuClock[1] as number) / 1e6
+}
+function fsBase(t: Thread): number {
+  return t.view.getUint32(t.base + CH.FSBASE, true) + t.view.getUint32(t.base + CH.FSBASE + 4, true) * 4294967296
+}

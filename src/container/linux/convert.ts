@@ -1,0 +1,213 @@
+// Steps that turn an argument into something else on its way into the message: milliseconds and timevals into timespecs, pselect6's
+// packed signal set, clone3's structure, data whose size a command decides.
+import { CLONE } from '../../abi/clone.ts'
+import { E } from '../../abi/errno.ts'
+import { setGrant, setInt, setLong } from '../../abi/message.ts'
+import { WHEN } from './args.ts'
+import { DATA, fcntlData, ioctlData, prctlData } from './commands.ts'
+import {
+  data,
+  fetch,
+  grant,
+  isNull,
+  low,
+  out,
+  reserve,
+  signed,
+  type ThreadView,
+  unsigned,
+  WANT,
+  want,
+} from './operands.ts'
+import { code, DO } from './program.ts'
+
+const HIGH = 4294967296
+const TIMESPEC = 16
+const SIGSET = 8
+
+/** Step `operation` for argument i into `cell`: 0 (also when input is to come), or -errno. */
+export function convert(t: ThreadView, operation: number, i: number, cell: number, p: number): number {
+  switch (operation) {
+    case DO.MS:
+      return milliseconds(t, i, cell)
+    case DO.TV:
+      return timeval(t, i, cell)
+    case DO.SS:
+      return packedSet(t, i, cell)
+    case DO.IOCTL:
+      return commandData(t, ioctlData(low(t, 1)), i, cell)
+    case DO.FCNTL:
+      return commandData(t, fcntlData(low(t, 1)), i, cell)
+    case DO.PRCTL:
+      return prctlName(t, i, cell)
+    case DO.PTID:
+      return parentTid(t, i, cell, low(t, 0), unsigned(t, i))
+    case DO.CLONE3:
+      return clone3(t, i, cell)
+    case DO.FUTEX:
+      return futexTimeout(t, i, cell)
+    case DO.CAP:
+      return capabilities(t, i, cell, code[p + 3] === 1, code[p + 4] === 1)
+    case DO.REM:
+      return low(t, 1) & TIMER_ABSTIME || isNull(t, i)
+        ? grant(t, i, cell, 0, 0)
+        : data(t, i, cell, TIMESPEC, false, true, TIMESPEC, WHEN.EINTR)
+    default:
+      return -E.NOSYS
+  }
+}
+const TIMER_ABSTIME = 1
+
+function putLong(t: ThreadView, at: number, v: number): void {
+  t.view.setInt32(at + 4, Math.floor(v / HIGH), true)
+  t.view.setUint32(at, v >>> 0, true)
+}
+function getLong(t: ThreadView, at: number): number {
+  return t.view.getInt32(at + 4, true) * HIGH + t.view.getUint32(at, true)
+}
+function timespec(t: ThreadView, cell: number, seconds: number, nanoseconds: number): number {
+  const at = reserve(t, TIMESPEC)
+  if (at < 0) return at
+  putLong(t, at, seconds)
+  putLong(t, at + 8, nanoseconds)
+  setGrant(t.message, cell, at, TIMESPEC)
+  return 0
+}
+
+/** poll's timeout: milliseconds, below 0 for ever. */
+function milliseconds(t: ThreadView, i: number, cell: number): number {
+  const ms = low(t, i)
+  if (ms < 0) {
+    setGrant(t.message, cell, 0, 0)
+    return 0
+  }
+  return timespec(t, cell, Math.floor(ms / 1000), (ms % 1000) * 1e6)
+}
+
+/** A timeval, as select takes it: microseconds beyond a second carry over; a negative part stays wrong for the server to refuse. */
+function timeval(t: ThreadView, i: number, cell: number): number {
+  if (isNull(t, i)) return grant(t, i, cell, 0, 0)
+  const at = fetch(t, i, TIMESPEC)
+  if (at <= 0) return at
+  t.wants.areas[2 * i] = at
+  t.wants.areas[2 * i + 1] = TIMESPEC
+  const seconds = getLong(t, at)
+  const micros = getLong(t, at + 8)
+  if (seconds < 0 || micros < 0) return timespec(t, cell, -1, -1)
+  return timespec(t, cell, seconds + Math.floor(micros / 1e6), (micros % 1e6) * 1000)
+}
+
+/** pselect6's last argument: { const sigset_t *set; size_t size }. */
+function packedSet(t: ThreadView, i: number, cell: number): number {
+  if (isNull(t, i)) return grant(t, i, cell, 0, 0)
+  const at = fetch(t, i, 16)
+  if (at <= 0) return at
+  const set = t.view.getUint32(at + 4, true) * HIGH + t.view.getUint32(at, true)
+  if (set === 0) return grant(t, i, cell, 0, 0)
+  if (t.view.getUint32(at + 8, true) !== SIGSET || t.view.getUint32(at + 12, true) !== 0) return -E.INVAL
+  const bytes = want(t, WANT.BYTES, set, SIGSET, reserve(t, SIGSET))
+  return bytes > 0 ? grant(t, i, cell, bytes, SIGSET) : bytes
+}
+
+/** ioctl and fcntl: data as the command says; a value otherwise. */
+function commandData(t: ThreadView, shape: number, i: number, cell: number): number {
+  const bytes = shape & 0xffff
+  const direction = shape >> 16
+  if (bytes === 0) {
+    setGrant(t.message, cell, 0, 0)
+    return 0
+  }
+  return data(t, i, cell, bytes, (direction & DATA.IN) !== 0, (direction & DATA.OUT) !== 0, bytes, WHEN.SUCCESS)
+}
+
+/** prctl: what arg2 points to. PR_SET_NAME reads up to a NUL, 15 bytes at most. */
+const PR_SET_NAME = 15
+const COMM = 16
+function prctlName(t: ThreadView, i: number, cell: number): number {
+  if (low(t, 0) !== PR_SET_NAME) return commandData(t, prctlData(low(t, 0)), i, cell)
+  const at = want(t, WANT.PARTIAL, unsigned(t, i), COMM, reserve(t, COMM))
+  if (at <= 0) return at
+  let length = 0
+  while (length < t.wants.got && t.mem[at + length] !== 0) length++
+  if (length === t.wants.got && length < COMM - 1) return -E.FAULT
+  t.mem.fill(0, at + Math.min(length, COMM - 1), at + COMM)
+  return grant(t, i, cell, at, COMM)
+}
+
+/** Where clone leaves the child's id in the parent: only with the flag for it. */
+function parentTid(t: ThreadView, i: number, cell: number, flags: number, address: number): number {
+  if ((flags & (CLONE.PARENT_SETTID | CLONE.PIDFD)) === 0) {
+    setGrant(t.message, cell, 0, 0)
+    return 0
+  }
+  const at = reserve(t, 4)
+  if (at < 0) return at
+  t.mem.fill(0, at, at + 4)
+  grant(t, i, cell, at, 4)
+  return out(t, address, at, 4, 0, 0, WHEN.POSITIVE)
+}
+
+/** struct clone_args (linux/sched.h), byte offsets. */
+const ARGS = {
+  FLAGS: 0,
+  CHILD_TID: 16,
+  PARENT_TID: 24,
+  EXIT_SIGNAL: 32,
+  STACK: 40,
+  STACK_SIZE: 48,
+  TLS: 56,
+  SET_TID: 64,
+  BYTES: 88,
+  MIN: 64,
+} as const
+function clone3(t: ThreadView, i: number, cell: number): number {
+  const size = unsigned(t, i + 1)
+  if (size > 4096) return -E.TOOBIG
+  if (size < ARGS.MIN) return -E.INVAL
+  const at = fetch(t, i, size)
+  if (at <= 0) return at
+  t.wants.areas[2 * i] = at
+  t.wants.areas[2 * i + 1] = size
+  for (let k = ARGS.BYTES; k < size; k++) if (t.mem[at + k] !== 0) return -E.TOOBIG
+  // what only clone3 has (CLEAR_SIGHAND, INTO_CGROUP, set_tid): as on a kernel before clone3, so that callers fall back to clone
+  if (t.view.getUint32(at + ARGS.FLAGS + 4, true) !== 0 || (size > ARGS.SET_TID && getLong(t, at + ARGS.SET_TID) !== 0))
+    return -E.NOSYS
+  const flags = t.view.getUint32(at + ARGS.FLAGS, true)
+  const signal = getLong(t, at + ARGS.EXIT_SIGNAL)
+  const stack = getLong(t, at + ARGS.STACK)
+  const bytes = getLong(t, at + ARGS.STACK_SIZE)
+  if ((flags & 0xff) !== 0 || signal < 0 || signal > 64 || (stack === 0) !== (bytes === 0)) return -E.INVAL
+  setInt(t.message, cell, (flags | signal) >>> 0)
+  setLong(t.message, cell + 1, stack + bytes)
+  setLong(t.message, cell + 3, getLong(t, at + ARGS.CHILD_TID))
+  setLong(t.message, cell + 4, getLong(t, at + ARGS.TLS))
+  const ptid = t.view.getUint32(at + ARGS.PARENT_TID + 4, true) * HIGH + t.view.getUint32(at + ARGS.PARENT_TID, true)
+  return parentTid(t, 6, cell + 2, flags, ptid)
+}
+
+/** futex's fourth argument: a timeout for the waiting operations, a number (val2) for the others. */
+const FUTEX = { WAIT: 0, LOCK_PI: 6, WAIT_BITSET: 9, WAIT_REQUEUE_PI: 11, LOCK_PI2: 13, COMMAND: 0x7f } as const
+function futexTimeout(t: ThreadView, i: number, cell: number): number {
+  const command = low(t, 1) & FUTEX.COMMAND
+  const waits =
+    command === FUTEX.WAIT ||
+    command === FUTEX.WAIT_BITSET ||
+    command === FUTEX.LOCK_PI ||
+    command === FUTEX.LOCK_PI2 ||
+    command === FUTEX.WAIT_REQUEUE_PI
+  if (!waits) {
+    setLong(t.message, cell, signed(t, i))
+    return 0
+  }
+  return isNull(t, i) ? grant(t, i, cell, 0, 0) : data(t, i, cell, TIMESPEC, true, false, 0, WHEN.SUCCESS)
+}
+
+/** capget and capset: one structure of 12 bytes in version 1, two later. The header is argument 0. */
+const CAPABILITY_VERSION_1 = 0x19980330
+function capabilities(t: ThreadView, i: number, cell: number, isOut: boolean, optional: boolean): number {
+  if (optional && isNull(t, i)) return grant(t, i, cell, 0, 0)
+  const header = t.wants.areas[0] as number
+  if (header === 0) return 0
+  const bytes = t.view.getUint32(header, true) === CAPABILITY_VERSION_1 ? 12 : 24
+  return data(t, i, cell, bytes, !isOut, isOut, bytes, WHEN.SUCCESS)
+}

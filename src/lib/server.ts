@@ -1,0 +1,72 @@
+// What a server is: a name, a call vector, and what it may do. A handler runs one message to its end and never waits; a call that
+// can't be answered yet is a row in the server's own tables (it returns SUSPEND) and is answered later with sys.reply().
+// Servers and drivers see the rest of the world only through Sys.
+import type { Message } from '../abi/message.ts'
+
+/** Result ≥ 0, -errno, or SUSPEND. Results may be any integer a double holds. `from` is the caller's endpoint. */
+export type Handler = (m: Message, from: number) => number
+export type CallVector = Readonly<Record<number, Handler>>
+
+export interface Server {
+  readonly name: string
+  /** Message type → handler. An unlisted type is answered ENOSYS and counted. */
+  readonly calls: CallVector
+  /** A notification: from CLOCK (alarm), SYSTEM (kernel signals pending: sys.getksig), HARDWARE or another server. */
+  notified?(from: number, m: Message): void
+  /** Everything the server knows, as plain serialisable records (DESIGN.md, idea 3), and back. */
+  exportState?(): unknown
+  importState?(state: unknown): void
+}
+
+/** System library: the kernel as one server sees it. Methods answer ≥ 0 or a negative errno unless said otherwise. */
+export interface Sys {
+  /** Own endpoint. */
+  readonly self: number
+  /** The arena grants point into. Only touch ranges granted by the message in hand, or `buffer`. */
+  readonly mem: Uint8Array
+  readonly view: DataView
+  /** The server's own piece of the arena (64 KiB), for data it grants to others. */
+  readonly buffer: number
+  readonly bufferSize: number
+  // -- IPC (MINIX names) --
+  /** Request to a server that answers at once. Synchronous; the reply is left in m. ELOCKED if it would wait for itself.
+   *  A handler's SUSPEND is passed on as it is: "later", by a message of the callee's own (CDEV.REPLY); nobody waits. */
+  sendrec(dst: number, m: Message): number
+  /** Asynchronous send, copied and queued, delivered when dst is idle (MINIX's SENDA with one message). Never blocks. */
+  senda(dst: number, m: Message): number
+  notify(dst: number): number
+  /** Answer a caller whose handler returned SUSPEND. EDEADSRCDST when it is gone. Harmless then. */
+  reply(dst: number, result: number): number
+  // -- kernel calls (MINIX numbers, see protocol/system.ts) --
+  /** New process-table entry for a child of `parent`, host side prepared by the parent's container when it returns. → child endpoint. */
+  fork(parent: number, flags: number, stack: number, tls: number): number
+  /** A process-table entry with nothing in it yet, in domain `domain` (first processes). → endpoint */
+  create(domain: number): number
+  /** Entry cleared, host side ended (`status`: the wait status it leaves, for traces); blocked partners get EDEADSRCDST. */
+  clear(endpoint: number, status?: number): number
+  /** Cause a kernel signal: recorded for the process and its manager (PM) is notified. */
+  kill(endpoint: number, signo: number): number
+  /** PM: next process with kernel signals pending → endpoint or NONE; the signal set (bit n-1) is left in `out` [low, high]. */
+  getksig(out: Int32Array): number
+  endksig(endpoint: number): number
+  /** Bring a process to a boundary: its container sends PM.SIGREADY for it. A call it is blocked in gets cancelled (COMMON.CANCEL). */
+  interrupt(endpoint: number): number
+  /** Like interrupt, but leaves a blocked call alone: only marks that SIGREADY is due before it next runs guest code. */
+  mark(endpoint: number): number
+  /** Push a Linux signal frame described by `sigmsg` (arena offset, container/linux/signal.ts) and run the handler. */
+  sigsend(endpoint: number, sigmsg: number): number
+  /** Host memory operation on a process that is in a call: op = OP.* of abi/channel.ts; `file` a host file handle or -1. */
+  vmctl(endpoint: number, op: number, a0: number, a1: number, a2: number, a3: number, a4: number, file: number, offset: number): number
+  /** Copy between a stopped process and the arena. Only while its call is in hand. Completes before the caller runs on. */
+  copyOut(endpoint: number, address: number, from: number, bytes: number): number
+  /** Alarm after `ms` milliseconds of virtual time from now (0 or more; -1 clears). One per server: see lib/timers.ts. */
+  setalarm(ms: number): number
+  /** Monotonic and real virtual time, in milliseconds with fraction. Real = Unix epoch. */
+  monotonic(): number
+  realtime(): number
+  /** user/system CPU time in ms of a process: out[0], out[1]. */
+  times(endpoint: number, out: Float64Array): number
+  random(offset: number, bytes: number): void
+  /** One line into the machine's kernel log (mol run --report, /dev/kmsg). */
+  diag(text: string): void
+}

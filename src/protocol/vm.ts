@@ -1,0 +1,48 @@
+// Memory server: the map of each address space (brk, mmap family), accounted per domain. It decides every address; the container
+// carries the decision out in the host process (sys.vmctl), before the caller runs on.
+import { LINUX, MOL, numbers } from './table.ts'
+
+export const vmCalls = {
+  BRK: [0xc00, 'address'],
+  MMAP: [0xc01, 'address length prot flags fd offset'],
+  MUNMAP: [0xc02, 'address length'],
+  MPROTECT: [LINUX + 10, 'address length prot'],
+  MREMAP: [LINUX + 25, 'old oldlen newlen flags new'],
+  MSYNC: [LINUX + 26, 'address length flags'],
+  MINCORE: [LINUX + 27, 'address length vec>'],
+  MADVISE: [LINUX + 28, 'address length advice'],
+  MLOCK: [LINUX + 149, 'address length flags'],
+  MUNLOCK: [LINUX + 150, 'address length'],
+  MLOCKALL: [LINUX + 151, 'flags'],
+  MUNLOCKALL: [LINUX + 152, ''],
+  MEMBARRIER: [LINUX + 324, 'cmd flags cpu'],
+  // -- from PM and the container --
+  FORK: [MOL + 192, 'parent child flags'], // CLONE_VM shares
+  EXIT: [MOL + 193, 'endpoint'],
+  /** New image: the endpoint gets an empty address space of its own (a first process: its first). The container then builds the image
+   *  in the guest's name with the EXEC* messages below; each that maps becomes host operations of the thread bound to the endpoint. */
+  EXECNEW: [MOL + 194, 'endpoint'],
+  /** Map at a fixed place, whole pages; like MMAP, `handle` a host file handle or -1 for zeroed memory. `file<`: u64 device, u64 inode,
+   *  then the path /proc/PID/maps shows; empty for memory. */
+  EXECMAP: [MOL + 195, 'address length prot flags handle offset file<'],
+  /** Where the data segment ends (whole pages): the heap starts a random distance above. → address */
+  EXECBRK: [MOL + 196, 'address'],
+  /** A place for `length` bytes near the top (mmap base) without mapping anything; alignment 0 or a power of two. → address */
+  EXECPLACE: [MOL + 197, 'length alignment'],
+  /** Map the stack: RLIMIT_STACK bytes, at least `bytes` and some. → address where it ends */
+  EXECSTACK: [MOL + 198, 'bytes prot'],
+  /** Text from byte `offset` → bytes. what 0: /proc/PID/maps; 1: /proc/PID/statm; 2: the Vm lines of /proc/PID/status. */
+  MAPS: [MOL + 200, 'endpoint buf> offset what'],
+  /** Is `address` in private, file-backed, non-writable, executable memory? 1 yes. (Call-site patching.) */
+  PATCHABLE: [MOL + 201, 'endpoint address'],
+  SETLIMIT: [MOL + 202, 'endpoint resource value'], // from PM: soft RLIMIT_AS, DATA, STACK, MEMLOCK; -1 = none. Threads share, FORK copies
+  /** From the container in the guest's name: a host operation of the VM call it has just made failed. What that call mapped is
+   *  unmapped again (host operations for it are pushed); the call's result is then the operation's errno. */
+  FAILED: [MOL + 203, ''],
+  /** From the container in the guest's name, on a host SIGSEGV, before PM.FAULT: 1 when a MAP_GROWSDOWN region was grown to hold
+   *  `address` (operations pushed; run on and fault no more), 0 when the fault is the guest's own. */
+  GROW: [MOL + 204, 'address'],
+  /** What shared memory `address` lies in, for futexes: 0 private or none, 1 shared: reply cell 1 device, 2 inode, 3 offset. */
+  OBJECT: [MOL + 205, 'endpoint address'],
+} as const
+export const VM = numbers(vmCalls)

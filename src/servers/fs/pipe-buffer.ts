@@ -1,0 +1,95 @@
+// What a pipe holds: a ring of bytes, counted in pages as Linux's pipe buffers are (fs/pipe.c). A write fills pages of its own, but its
+// odd bytes may join the last page; a page is free again when all its bytes are read. So how much fits depends on how it was written,
+// and a write of up to PIPE_BUF bytes goes in whole or not at all.
+// Invariants: the pages' lengths add up to `used`; `count` ≤ pages.length; `size` is pages.length pages.
+export const PAGE = 4096
+/** Fewer bytes go one by one: a view to copy by costs more, and is garbage. */
+const FEW = 128
+
+export interface PipeBuffer {
+  /** Comes with the first byte that must be kept. */
+  ring: Uint8Array | null
+  size: number
+  head: number
+  used: number
+  /** Bytes left in each page in use: `count` of them from `first` on, around. */
+  pages: Uint16Array
+  first: number
+  count: number
+  /** Where the last page's bytes end in it. */
+  end: number
+}
+
+export function newBuffer(size: number): PipeBuffer {
+  return { ring: null, size, head: 0, used: 0, pages: new Uint16Array(size / PAGE), first: 0, count: 0, end: 0 }
+}
+/** No page is free: poll shows no room. */
+export function isFull(b: PipeBuffer): boolean {
+  return b.count === b.pages.length
+}
+
+function copy(to: Uint8Array, toAt: number, from: Uint8Array, fromAt: number, bytes: number): void {
+  if (bytes > FEW) to.set(from.subarray(fromAt, fromAt + bytes), toAt)
+  else for (let i = 0; i < bytes; i++) to[toAt + i] = from[fromAt + i] as number
+}
+/** The first `bytes` bytes, which are there, to `mem` at `at`. They stay. */
+export function peek(b: PipeBuffer, mem: Uint8Array, at: number, bytes: number): void {
+  const ring = b.ring as Uint8Array
+  const run = Math.min(bytes, b.size - b.head)
+  copy(mem, at, ring, b.head, run)
+  if (run < bytes) copy(mem, at + run, ring, 0, bytes - run)
+}
+/** Drop the first `bytes` bytes. */
+export function skip(b: PipeBuffer, bytes: number): void {
+  let left = bytes
+  while (left > 0) {
+    const held = b.pages[b.first] as number
+    if (held > left) {
+      b.pages[b.first] = held - left
+      break
+    }
+    left -= held
+    b.first = b.first + 1 === b.pages.length ? 0 : b.first + 1
+    b.count--
+  }
+  b.used -= bytes
+  b.head = b.used === 0 ? 0 : (b.head + bytes) % b.size
+}
+
+/** Take in what fits of `len` bytes at `at`. join: a write's first attempt, whose odd bytes may go to the last page. → bytes taken.
+ *  `ring` must be there. */
+export function put(b: PipeBuffer, mem: Uint8Array, at: number, len: number, join: boolean): number {
+  let bytes = 0
+  const odd = len % PAGE
+  if (join && odd > 0 && b.count > 0 && b.end + odd <= PAGE) {
+    const last = (b.first + b.count - 1) % b.pages.length
+    b.pages[last] = (b.pages[last] as number) + odd
+    b.end += odd
+    bytes = odd
+  }
+  while (bytes < len && b.count < b.pages.length) {
+    const chunk = Math.min(PAGE, len - bytes)
+    b.pages[(b.first + b.count++) % b.pages.length] = chunk
+    b.end = chunk
+    bytes += chunk
+  }
+  const tail = (b.head + b.used) % b.size
+  const run = Math.min(bytes, b.size - tail)
+  copy(b.ring as Uint8Array, tail, mem, at, run)
+  if (run < bytes) copy(b.ring as Uint8Array, 0, mem, at + run, bytes - run)
+  b.used += bytes
+  return bytes
+}
+
+/** Another size, a whole number of pages and no fewer than are in use. */
+export function resize(b: PipeBuffer, size: number): void {
+  const ring = new Uint8Array(size)
+  if (b.used > 0) peek(b, ring, 0, b.used)
+  const pages = new Uint16Array(size / PAGE)
+  for (let i = 0; i < b.count; i++) pages[i] = b.pages[(b.first + i) % b.pages.length] as number
+  b.ring = ring
+  b.pages = pages
+  b.size = size
+  b.head = 0
+  b.first = 0
+}

@@ -1,0 +1,142 @@
+// The end of processes and threads: what they hold is given back, children go to init or a subreaper, the parent hears of it.
+// exit(2), exit_group(2); kernel/exit.c. Invariant: once a process is `exiting` nothing is sent to it any more; a zombie has no tasks.
+import { E } from '../../abi/errno.ts'
+import { EP, int, slotOf, SUSPEND } from '../../abi/message.ts'
+import { SI, SIG } from '../../abi/signals.ts'
+import type { CallVector } from '../../lib/server.ts'
+import { FS } from '../../protocol/fs.ts'
+import { MACHINE, PM } from '../../protocol/pm.ts'
+import { TTY } from '../../protocol/tty.ts'
+import { VM } from '../../protocol/vm.ts'
+import { allStopped } from './deliver.ts'
+import { wakeWord } from './futex.ts'
+import { endOrphanedGroup } from './job.ts'
+import { CPU_TIMER, POSIX_TIMER, processKey, REAL_TIMER, timerKey, WAIT_TIMER } from './keys.ts'
+import { newPending, type Pm, type Process, STATE, type Task, taskOf, WAITING } from './mproc.ts'
+import { info, send, sendGroup } from './signal.ts'
+import { finish, unqueue } from './suspended.ts'
+import { ask, tell } from './tell.ts'
+import { taskUsage } from './usage.ts'
+import { childEnded } from './wait.ts'
+
+export function exitCalls(pm: Pm): CallVector {
+  return {
+    [PM.EXIT]: (m, from) => {
+      const t = taskOf(pm, from)
+      if (t !== undefined) endProcess(pm, t.process, (int(m, 0) & 0xff) << 8)
+      return SUSPEND
+    },
+    [PM.EXIT_THREAD]: (m, from) => {
+      const t = taskOf(pm, from)
+      if (t === undefined) return SUSPEND
+      if (t.process.tasks.length > 1 && t.clearTid !== 0) return t.clearTid
+      endThread(pm, t, (int(m, 0) & 0xff) << 8)
+      return SUSPEND
+    },
+    [PM.EXIT_CLEARED]: (m, from) => {
+      const t = taskOf(pm, from)
+      if (t === undefined) return SUSPEND
+      wakeWord(pm, t, t.clearTid, 1)
+      endThread(pm, t, (int(m, 0) & 0xff) << 8)
+      return SUSPEND
+    },
+    [PM.HOSTDIED]: (m, from) => {
+      const t = taskOf(pm, from)
+      if (t === undefined) return -E.SRCH
+      endProcess(pm, t.process, int(m, 0) & 0xff7f)
+      return SUSPEND
+    },
+  }
+}
+
+/** The process ends with its last thread, with its leader's status. */
+function endThread(pm: Pm, t: Task, status: number): void {
+  const p = t.process
+  if (t === p.leader) p.status = status
+  if (p.tasks.length === 1) endProcess(pm, p, p.status)
+  else endTask(pm, t)
+}
+
+/** All threads of a process end, with this wait status (`code << 8`, or a signal's number). */
+export function endProcess(pm: Pm, p: Process, status: number): void {
+  if (p.exiting || p.state === STATE.ZOMBIE) return
+  p.exiting = true
+  p.status = status
+  for (const t of p.tasks.slice()) endTask(pm, t)
+  for (const kind of [REAL_TIMER, CPU_TIMER, POSIX_TIMER]) pm.timers.clear(processKey(p, kind))
+  pm.byIndex[p.index] = undefined
+  p.index = -1
+  p.posixTimers = []
+  p.pending = newPending()
+  p.state = STATE.ZOMBIE
+  p.stopSignal = 0
+  p.stopReport = 0
+  p.contReport = false
+  releaseVforkParent(pm, p)
+  if (p.session === p.pid) hangUp(pm, p)
+  giveChildrenAway(pm, p)
+  endOrphanedGroup(pm, p, p.parent, true)
+  childEnded(pm, p)
+  if (p.job >= 0) tell(pm, EP.MACHINE, MACHINE.ENDED, p.job, p.pid, status)
+}
+
+/** One thread ends: what FS, VM and the container hold for it goes. */
+export function endTask(pm: Pm, t: Task): void {
+  const p = t.process
+  const used = taskUsage(pm, t)
+  p.dead.user += used.user
+  p.dead.system += used.system
+  ask(pm, EP.FS, FS.EXIT, t.endpoint)
+  ask(pm, EP.VM, VM.EXIT, t.endpoint)
+  pm.timers.clear(timerKey(t, WAIT_TIMER))
+  pm.sys.clear(t.endpoint, p.status)
+  pm.mproc[slotOf(t.endpoint)] = undefined
+  pm.tasks.delete(t.tid)
+  p.tasks.splice(p.tasks.indexOf(t), 1)
+  if (t.waiting === WAITING.FUTEX) unqueue(pm, t)
+  t.waiting = WAITING.NONE
+  t.pending = newPending()
+  if (!p.exiting) allStopped(pm, p) // it may have been the last that ran on
+}
+
+/** The child of a vfork has its own image, or has ended: its parent goes on, with the pid the call answers. */
+export function releaseVforkParent(pm: Pm, p: Process): void {
+  const parent = p.vforkParent < 0 ? undefined : taskOf(pm, p.vforkParent)
+  p.vforkParent = -1
+  if (parent !== undefined && parent.waiting === WAITING.VFORK) finish(pm, parent, p.pid)
+}
+
+/** A session leader leaves: its terminal, if any, hangs up on the foreground group. */
+function hangUp(pm: Pm, p: Process): void {
+  const foreground = ask(pm, EP.TTY, TTY.HANGUP, p.session)
+  if (foreground > 0) sendGroup(pm, foreground, info(SIG.HUP, SI.KERNEL))
+}
+
+function giveChildrenAway(pm: Pm, p: Process): void {
+  if (p.children.length === 0) return
+  const { children } = p
+  const heir = findReaper(pm, p)
+  p.children = []
+  for (const child of children) {
+    child.parent = heir
+    heir.children.push(child)
+    child.exitSignal = SIG.CHLD
+  }
+  for (const child of children) {
+    if (child.state === STATE.ZOMBIE) childEnded(pm, child)
+    else if (child.leader.parentDeathSignal !== 0) send(pm, child, null, info(child.leader.parentDeathSignal, SI.USER))
+    endOrphanedGroup(pm, child, p, false)
+  }
+}
+function findReaper(pm: Pm, p: Process): Process {
+  for (let a = p.parent; a !== pm.init; a = a.parent) if (a.subreaper && !a.exiting) return a
+  return pm.init
+}
+
+/** Nobody will ask for a zombie any more: its pid is free. */
+export function reap(pm: Pm, p: Process): void {
+  const { children } = p.parent
+  const at = children.indexOf(p)
+  if (at >= 0) children.splice(at, 1)
+  pm.processes.delete(p.pid)
+}

@@ -1,0 +1,242 @@
+// New processes and threads: fork, vfork, clone; a machine's first processes (SPAWN); and what exec does to a process's own state.
+// clone(2), execve(2); kernel/fork.c copy_process. Either everything about a child is set up, here and in VM, FS and the container, or
+// nothing is.
+import { CLONE } from '../../abi/clone.ts'
+import { E } from '../../abi/errno.ts'
+import { EP, high, int, type Message, slotOf, SUSPEND, uint, ulong } from '../../abi/message.ts'
+import { SIG, SIG_IGN, SIGACTION, SIGMAX, SS } from '../../abi/signals.ts'
+import type { CallVector } from '../../lib/server.ts'
+import { FS } from '../../protocol/fs.ts'
+import { PM } from '../../protocol/pm.ts'
+import { VM } from '../../protocol/vm.ts'
+import { execCred } from './capability.ts'
+import { endTask, reap, releaseVforkParent } from './exit.ts'
+import { armCpuTimer } from './itimer.ts'
+import { CPU_TIMER, processKey } from './keys.ts'
+import {
+  allocatePid, CAP, capable, copyCred, newProcess, newTask, type Pm, type Process, RLIMIT, rootCred, STATE, type Task, taskOf, WAITING,
+} from './mproc.ts'
+import { handlerOf } from './signal.ts'
+import { ask, grantOf, setCred } from './tell.ts'
+
+const NEW_NAMESPACES =
+  CLONE.NEWNS | CLONE.NEWCGROUP | CLONE.NEWUTS | CLONE.NEWIPC | CLONE.NEWUSER | CLONE.NEWPID | CLONE.NEWNET
+
+export function forkCalls(pm: Pm): CallVector {
+  return {
+    [PM.FORK]: (m, from) => {
+      const t = taskOf(pm, from)
+      return t === undefined ? -E.SRCH : fork(pm, t, m)
+    },
+    [PM.FORKFAIL]: (m, from) => {
+      const t = taskOf(pm, from)
+      return t === undefined ? -E.SRCH : forkFailed(pm, t, int(m, 0), int(m, 1))
+    },
+    [PM.SPAWN]: (m, from) => (from === EP.MACHINE ? spawn(pm, m) : -E.PERM),
+    [PM.EXEC]: (m, from) => {
+      const t = taskOf(pm, from)
+      return t === undefined ? -E.SRCH : exec(pm, t, m)
+    },
+  }
+}
+
+function fork(pm: Pm, t: Task, m: Message): number {
+  const flags = uint(m, 0)
+  const bad = refuse(pm, t, flags)
+  if (bad < 0) return bad
+  const pid = allocatePid(pm)
+  if (pid < 0) return -E.AGAIN
+  const endpoint = pm.sys.fork(t.endpoint, flags, ulong(m, 1), ulong(m, 4))
+  if (endpoint < 0) return endpoint
+  const bad2 = tellServers(pm, t.endpoint, endpoint, flags)
+  if (bad2 < 0) return bad2
+  const child = (flags & CLONE.THREAD) !== 0 ? newThread(pm, t, pid, flags) : newChild(pm, t, pid, flags)
+  child.clearTid = (flags & CLONE.CHILD_CLEARTID) !== 0 ? ulong(m, 3) : 0
+  enter(pm, child, endpoint)
+  const parentTid = grantOf(m, 2)
+  if ((flags & CLONE.PARENT_SETTID) !== 0 && parentTid >= 0) pm.sys.view.setInt32(parentTid, pid, true)
+  if ((flags & CLONE.VFORK) === 0) return pid
+  child.process.vforkParent = t.endpoint
+  t.waiting = WAITING.VFORK
+  return SUSPEND
+}
+
+function refuse(pm: Pm, t: Task, flags: number): number {
+  if ((flags & (NEW_NAMESPACES | CLONE.PIDFD)) !== 0) return -E.INVAL
+  if ((flags & CLONE.THREAD) !== 0 && (flags & CLONE.SIGHAND) === 0) return -E.INVAL
+  if ((flags & CLONE.SIGHAND) !== 0 && (flags & CLONE.VM) === 0) return -E.INVAL
+  if ((flags & CLONE.PARENT) !== 0 && t.process.parent === pm.init) return -E.INVAL
+  if (pm.tasks.size >= pm.options.maxProcesses) return -E.AGAIN
+  const privileged = t.cred.uid === 0 || capable(t.cred, CAP.SYS_RESOURCE) || capable(t.cred, CAP.SYS_ADMIN)
+  return !privileged && tasksOf(pm, t.cred.uid) >= t.process.limits[2 * RLIMIT.NPROC] ? -E.AGAIN : 0
+}
+function tasksOf(pm: Pm, uid: number): number {
+  let n = 0
+  for (const t of pm.tasks.values()) if (t.cred.uid === uid) n++
+  return n
+}
+
+function tellServers(pm: Pm, parent: number, child: number, flags: number): number {
+  const memory = ask(pm, EP.VM, VM.FORK, parent, child, flags)
+  if (memory < 0) {
+    pm.sys.clear(child)
+    return memory
+  }
+  const files = ask(pm, EP.FS, FS.FORK, parent, child, flags)
+  if (files < 0) {
+    ask(pm, EP.VM, VM.EXIT, child)
+    pm.sys.clear(child)
+    return files
+  }
+  return 0
+}
+
+/** A live task: found by endpoint and by tid from now on. */
+function enter(pm: Pm, t: Task, endpoint: number): void {
+  t.endpoint = endpoint
+  t.start = pm.sys.monotonic()
+  t.process.tasks.push(t)
+  pm.mproc[slotOf(endpoint)] = t
+  pm.tasks.set(t.tid, t)
+}
+function enterProcess(pm: Pm, p: Process): void {
+  let index = 0
+  while (pm.byIndex[index] !== undefined) index++
+  p.index = index
+  pm.byIndex[index] = p
+  pm.processes.set(p.pid, p)
+  p.parent.children.push(p)
+  if (p.limits[2 * RLIMIT.CPU] !== Number.POSITIVE_INFINITY) armCpuTimer(pm, p)
+}
+
+function copyTask(from: Task, tid: number, process: Process, flags: number): Task {
+  const t = newTask(tid, process, copyCred(from.cred))
+  t.comm = from.comm
+  t.blocked = { ...from.blocked }
+  t.affinity = from.affinity.slice()
+  t.timerSlack = from.timerSlack
+  t.noNewPrivs = from.noNewPrivs
+  if (!from.resetOnFork) {
+    t.nice = from.nice
+    t.policy = from.policy
+    t.priority = from.priority
+  } else t.nice = Math.max(0, from.nice)
+  if ((flags & CLONE.VM) === 0 || (flags & CLONE.VFORK) !== 0) {
+    t.altSp = from.altSp
+    t.altSize = from.altSize
+    t.altFlags = from.altFlags
+  }
+  return t
+}
+function newThread(_pm: Pm, t: Task, tid: number, flags: number): Task {
+  return copyTask(t, tid, t.process, flags)
+}
+function newChild(pm: Pm, t: Task, pid: number, flags: number): Task {
+  const from = t.process
+  const p = newProcess(pid, (flags & CLONE.PARENT) !== 0 ? from.parent : from, t.cred)
+  p.leader = copyTask(t, pid, p, flags)
+  p.pgrp = from.pgrp
+  p.session = from.session
+  p.exitSignal = (flags & CLONE.PARENT) !== 0 ? from.exitSignal : flags & 0xff
+  p.actions = from.actions.slice()
+  p.limits = from.limits.slice()
+  p.dumpable = from.dumpable
+  p.keepCaps = from.keepCaps
+  p.thpDisable = from.thpDisable
+  p.personality = from.personality
+  enterProcess(pm, p)
+  return p.leader
+}
+
+/** The container could not make the child after all: as if the call had failed at once. */
+function forkFailed(pm: Pm, t: Task, endpoint: number, error: number): number {
+  const child = taskOf(pm, endpoint)
+  if (child === undefined || (child.process.parent !== t.process && child.process !== t.process)) return -error
+  const p = child.process
+  if (t.waiting === WAITING.VFORK && p.vforkParent === t.endpoint) t.waiting = WAITING.NONE
+  endTask(pm, child)
+  if (p !== t.process) {
+    pm.timers.clear(processKey(p, CPU_TIMER))
+    pm.byIndex[p.index] = undefined
+    p.state = STATE.ZOMBIE
+    reap(pm, p)
+  }
+  return -error
+}
+
+// ---- first processes ----
+
+function spawn(pm: Pm, m: Message): number {
+  const endpoint = int(m, 0)
+  if (pm.tasks.size >= pm.options.maxProcesses) return -E.AGAIN
+  const pid = allocatePid(pm)
+  if (pid < 0) return -E.AGAIN
+  const uid = uint(m, 1)
+  const gid = uint(m, 2)
+  const cred = rootCred()
+  Object.assign(cred, { uid, euid: uid, suid: uid, fsuid: uid, gid, egid: gid, sgid: gid, fsgid: gid })
+  const groups = grantOf(m, 4)
+  for (let k = 0; k + 4 <= high(m, 4); k += 4) cred.groups.push(pm.sys.view.getUint32(groups + k, true))
+  if (uid !== 0) {
+    cred.effective = { lo: 0, hi: 0 }
+    cred.permitted = { lo: 0, hi: 0 }
+  }
+  const p = newProcess(pid, pm.init, cred)
+  p.job = int(m, 5)
+  p.limits = pm.init.limits.slice()
+  enterProcess(pm, p)
+  p.leader.affinity = pm.init.leader.affinity.slice()
+  enter(pm, p.leader, endpoint)
+  setCred(pm, p.leader)
+  return pid
+}
+
+// ---- exec ----
+
+/** Past the point of no return: the old image, its threads and its handlers are gone. */
+function exec(pm: Pm, t: Task, m: Message): number {
+  const p = t.process
+  for (const other of p.tasks.slice()) if (other !== t) endTask(pm, other)
+  if (t.tid !== p.pid) {
+    pm.tasks.delete(t.tid)
+    t.tid = p.pid
+    pm.tasks.set(p.pid, t)
+    p.leader = t
+  }
+  for (let signo = 1; signo <= SIGMAX; signo++) {
+    const ignored = handlerOf(p, signo) === SIG_IGN
+    const row = (signo * SIGACTION.BYTES) / 4
+    p.actions.fill(0, row, row + SIGACTION.BYTES / 4)
+    if (ignored) p.actions[row] = SIG_IGN
+  }
+  t.altSp = 0
+  t.altSize = 0
+  t.altFlags = SS.DISABLE
+  t.clearTid = 0
+  t.robustList = 0
+  t.restartAt = -1
+  p.posixTimers = []
+  p.exitSignal = SIG.CHLD
+  p.execed = true
+  p.keepCaps = false
+  t.comm = textOf(pm, m, 3).slice(0, 15)
+  const plain = execCred(t, t.noNewPrivs ? -1 : idOf(m, 0), t.noNewPrivs ? -1 : idOf(m, 1))
+  p.dumpable = plain && int(m, 2) !== 0 ? 1 : 0
+  if (!plain) t.parentDeathSignal = 0
+  setCred(pm, t)
+  releaseVforkParent(pm, p)
+  return 0
+}
+function idOf(m: Message, k: number): number {
+  return high(m, k) < 0 || int(m, k) === -1 ? -1 : uint(m, k)
+}
+function textOf(pm: Pm, m: Message, k: number): string {
+  const at = int(m, k)
+  let s = ''
+  for (let i = 0; i < high(m, k); i++) {
+    const c = pm.sys.mem[at + i]
+    if (c === 0) break
+    s += String.fromCharCode(c)
+  }
+  return s
+}

@@ -1,0 +1,304 @@
+// What PM knows: tasks (threads, one per process-table slot), processes (thread groups), and the tables that find them.
+// Records only, no behaviour; ids are those of the machine's own namespace. MINIX's mproc.h.
+// Invariants: a Task is in `mproc` as long as its endpoint lives; a Process is in `processes` from fork until it is reaped, and the tid
+// of its leader is its pid; `children` lists in order of birth; pid 1 is a record nobody runs, parent of every orphan.
+import { NONE, slotOf } from '../../abi/message.ts'
+import { SIGACTION, SIGMAX, SS } from '../../abi/signals.ts'
+import type { Sys } from '../../lib/server.ts'
+import type { Timers } from '../../lib/timers.ts'
+
+/** 64 bits as two signed words: signal sets (bit n-1) and capability sets (bit n). */
+export interface Bits {
+  lo: number
+  hi: number
+}
+
+/** Signals sent and not yet taken. `infos` in order of arrival, 32 words of siginfo each; a bit may stand without one. */
+export interface Pending extends Bits {
+  infos: Int32Array[]
+}
+
+/** credentials(7). Uids and gids are unsigned. */
+export interface Cred {
+  uid: number
+  euid: number
+  suid: number
+  fsuid: number
+  gid: number
+  egid: number
+  sgid: number
+  fsgid: number
+  groups: number[]
+  effective: Bits
+  permitted: Bits
+  inheritable: Bits
+  bounding: Bits
+  ambient: Bits
+  securebits: number
+}
+
+/** What a task whose call PM has suspended waits for. STOPPED: its SIGREADY; VFORK: its child's exec or end. */
+export const WAITING = { NONE: 0, CHILD: 1, SIGNAL: 2, SIGINFO: 3, SLEEP: 4, VFORK: 5, STOPPED: 6, FUTEX: 7 } as const
+
+export interface Task {
+  endpoint: number
+  tid: number
+  process: Process
+  cred: Cred
+  /** Name for /proc and prctl (≤ 15 bytes). */
+  comm: string
+  start: number
+  nice: number
+  policy: number
+  priority: number
+  resetOnFork: boolean
+  affinity: Uint8Array
+  timerSlack: number
+  noNewPrivs: boolean
+  parentDeathSignal: number
+  // signals
+  blocked: Bits
+  /** During sigtimedwait: the mask without the signals waited for, which `blocked` has left out. Else 0. */
+  realBlocked: Bits
+  /** The mask to put back after sigsuspend or ppoll; null when there is none. */
+  savedMask: Bits | null
+  /** The mask before the first frame of the last boundary, should a frame fail. */
+  frameMask: Bits
+  frameSigno: number
+  pending: Pending
+  altSp: number
+  altSize: number
+  altFlags: number
+  /** CLONE_CHILD_CLEARTID, set_tid_address, set_robust_list. */
+  clearTid: number
+  robustList: number
+  // the suspended call
+  waiting: number
+  /** STOPPED: what SIGREADY said. */
+  result: number
+  inCall: number
+  /** CHILD, SIGINFO, SLEEP: the request (WAIT_* of the file that owns it); arena offsets of its grants. */
+  request: Request
+  /** A nanosleep that a signal cut short and that may be issued again: when it would have ended (monotonic ms), or -1. */
+  restartAt: number
+}
+
+/** A suspended call's arguments. Offsets -1: null pointer. */
+export interface Request {
+  idType: number
+  id: number
+  options: number
+  statusAt: number
+  infoAt: number
+  usageAt: number
+  /** SIGINFO: the set waited for. */
+  set: Bits
+  /** SLEEP: where the remaining time goes. */
+  remAt: number
+  absolute: boolean
+  /** SLEEP, SIGINFO, FUTEX: when it ends, monotonic ms; Infinity never. */
+  until: number
+  /** FUTEX: the word's key (futex.ts): address in a private space, or device, inode and offset in `address`. */
+  space: number
+  object: number
+  address: number
+}
+
+export const STATE = { RUNNING: 0, STOPPED: 1, ZOMBIE: 2 } as const
+
+export interface Usage {
+  user: number
+  system: number
+}
+
+export interface IntervalTimer {
+  /** REAL: monotonic ms; VIRTUAL and PROF: CPU ms. Infinity: off. */
+  due: number
+  interval: number
+}
+
+/** POSIX timer (timer_create). */
+export interface PosixTimer {
+  id: number
+  clock: number
+  notify: number
+  signo: number
+  value: Bits
+  tid: number
+  due: number
+  interval: number
+  overrun: number
+}
+
+export interface Process {
+  pid: number
+  /** Place in `byIndex`, for timer keys; -1 once a zombie. */
+  index: number
+  tasks: Task[]
+  /** The task with tid = pid; kept while it is a zombie. */
+  leader: Task
+  parent: Process
+  children: Process[]
+  pgrp: number
+  session: number
+  /** What the parent gets when it ends: SIGCHLD, 0, … */
+  exitSignal: number
+  state: number
+  /** Wait status, once it ends. */
+  status: number
+  exiting: boolean
+  /** A group stop is under way or done: its signal. 0 none. */
+  stopSignal: number
+  /** Not yet waited for: stop signal; continuation. */
+  stopReport: number
+  contReport: boolean
+  /** sigaction table: SIGMAX + 1 rows of 8 words, each a struct kernel_sigaction. */
+  actions: Uint32Array
+  pending: Pending
+  /** Hard and soft limits: [2r] soft, [2r+1] hard; Infinity = RLIM_INFINITY. */
+  limits: Float64Array
+  /** CPU time of tasks that ended, and of children waited for, in ms. */
+  dead: Usage
+  waited: Usage
+  timers: IntervalTimer[]
+  posixTimers: PosixTimer[]
+  /** Has called exec since fork (setpgid's EACCES). */
+  execed: boolean
+  dumpable: number
+  keepCaps: boolean
+  subreaper: boolean
+  thpDisable: boolean
+  personality: number
+  /** vfork parent that waits for this process. -1 none. */
+  vforkParent: number
+  /** First process of the machine: its job number, else -1. */
+  job: number
+  /** FS has a signalfd of it: tell about new signals. */
+  watched: boolean
+}
+
+export interface PmOptions {
+  cpus: number
+  memoryTotal: number
+  /** Bytes free right now. */
+  memoryFree?(): number
+  hostname: string
+  domainname?: string
+  release: string
+  version?: string
+  /** Is the process blocked in a server's call? For /proc's R or S; absent: always R. */
+  blocked?(endpoint: number): boolean
+  /** Tasks the machine may have. */
+  maxProcesses: number
+  pidMax?: number
+  /** Initial soft and hard limits by resource number, over the defaults; Infinity = unlimited. */
+  limits?: Readonly<Record<number, readonly [soft: number, hard: number]>>
+}
+
+/** The server's whole state. */
+export interface Pm {
+  readonly sys: Sys
+  readonly options: PmOptions
+  /** By process-table slot. */
+  readonly mproc: (Task | undefined)[]
+  /** By pid, zombies too; in order of birth. */
+  readonly processes: Map<number, Process>
+  /** By tid, leaders too. */
+  readonly tasks: Map<number, Task>
+  readonly byIndex: (Process | undefined)[]
+  readonly init: Process
+  readonly timers: Timers
+  /** Tasks that wait for a futex, first come first. */
+  readonly sleepers: Task[]
+  lastPid: number
+  hostname: string
+  domainname: string
+}
+
+export const RLIMIT = {
+  CPU: 0, FSIZE: 1, DATA: 2, STACK: 3, CORE: 4, RSS: 5, NPROC: 6, NOFILE: 7, MEMLOCK: 8, AS: 9, LOCKS: 10, SIGPENDING: 11, MSGQUEUE: 12,
+  NICE: 13, RTPRIO: 14, RTTIME: 15, COUNT: 16,
+} as const
+
+/** The live task of an endpoint. */
+export function taskOf(pm: Pm, endpoint: number): Task | undefined {
+  const t = pm.mproc[slotOf(endpoint)]
+  return t !== undefined && t.endpoint === endpoint ? t : undefined
+}
+
+export function newRequest(): Request {
+  return { idType: 0, id: 0, options: 0, statusAt: -1, infoAt: -1, usageAt: -1, set: { lo: 0, hi: 0 }, remAt: -1, absolute: false, until: 0, space: 0, object: 0, address: 0 }
+}
+
+export function newTask(tid: number, process: Process, cred: Cred): Task {
+  return {
+    endpoint: NONE, tid, process, cred, comm: '', start: 0, nice: 0, policy: 0, priority: 0, resetOnFork: false, affinity: new Uint8Array(128),
+    timerSlack: 50000, noNewPrivs: false, parentDeathSignal: 0, blocked: { lo: 0, hi: 0 }, realBlocked: { lo: 0, hi: 0 }, savedMask: null,
+    frameMask: { lo: 0, hi: 0 }, frameSigno: 0, pending: newPending(), altSp: 0, altSize: 0, altFlags: SS.DISABLE, clearTid: 0, robustList: 0,
+    waiting: WAITING.NONE, result: 0, inCall: 0, request: newRequest(), restartAt: -1,
+  }
+}
+
+export function newPending(): Pending {
+  return { lo: 0, hi: 0, infos: [] }
+}
+
+export function newProcess(pid: number, parent: Process | null, cred: Cred): Process {
+  const p = {
+    pid, index: -1, tasks: [], children: [], pgrp: pid, session: pid, exitSignal: 17, state: STATE.RUNNING, status: 0, exiting: false, stopSignal: 0,
+    stopReport: 0, contReport: false, actions: new Uint32Array((SIGMAX + 1) * (SIGACTION.BYTES / 4)), pending: newPending(),
+    limits: new Float64Array(2 * RLIMIT.COUNT).fill(Number.POSITIVE_INFINITY), dead: { user: 0, system: 0 }, waited: { user: 0, system: 0 },
+    timers: [newTimer(), newTimer(), newTimer()], posixTimers: [], execed: false, dumpable: 1, keepCaps: false, subreaper: false,
+    thpDisable: false, personality: 0, vforkParent: -1, job: -1, watched: false,
+  } as unknown as Process
+  p.parent = parent ?? p
+  p.leader = newTask(pid, p, cred)
+  return p
+}
+
+export function newTimer(): IntervalTimer {
+  return { due: Number.POSITIVE_INFINITY, interval: 0 }
+}
+
+/** Words of `signo`'s row in `actions`: handler lo hi, flags lo hi, restorer lo hi, mask lo hi. */
+export function actionRow(signo: number): number {
+  return signo * (SIGACTION.BYTES / 4)
+}
+
+/** Next free pid: counts up, wraps at pid_max to 300 as Linux does, never one still in use as a pid, tid, group or session. */
+export function allocatePid(pm: Pm): number {
+  const max = pm.options.pidMax ?? 32768
+  for (let tries = 0; tries < max; tries++) {
+    pm.lastPid = pm.lastPid + 1 >= max ? 300 : pm.lastPid + 1
+    if (!pidInUse(pm, pm.lastPid)) return pm.lastPid
+  }
+  return -1
+}
+function pidInUse(pm: Pm, pid: number): boolean {
+  if (pm.tasks.has(pid) || pm.processes.has(pid)) return true
+  for (const p of pm.processes.values()) if (p.pgrp === pid || p.session === pid) return true
+  return false
+}
+
+export const CAP = { CHOWN: 0, KILL: 5, SETGID: 6, SETUID: 7, SETPCAP: 8, SYS_PTRACE: 19, SYS_ADMIN: 21, SYS_NICE: 23, SYS_RESOURCE: 24 } as const
+export const LAST_CAP = 40
+/** All capabilities: bits 0–40. */
+export const ALL_CAPS: Readonly<Bits> = { lo: -1, hi: 0x1ff }
+
+export function capable(cred: Cred, capability: number): boolean {
+  const word = capability < 32 ? cred.effective.lo : cred.effective.hi
+  return ((word >>> (capability & 31)) & 1) === 1
+}
+
+export function rootCred(): Cred {
+  return {
+    uid: 0, euid: 0, suid: 0, fsuid: 0, gid: 0, egid: 0, sgid: 0, fsgid: 0, groups: [], effective: { ...ALL_CAPS }, permitted: { ...ALL_CAPS },
+    inheritable: { lo: 0, hi: 0 }, bounding: { ...ALL_CAPS }, ambient: { lo: 0, hi: 0 }, securebits: 0,
+  }
+}
+export function copyCred(c: Cred): Cred {
+  return {
+    ...c, groups: c.groups.slice(), effective: { ...c.effective }, permitted: { ...c.permitted }, inheritable: { ...c.inheritable },
+    bounding: { ...c.bounding }, ambient: { ...c.ambient },
+  }
+}

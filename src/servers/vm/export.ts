@@ -1,0 +1,76 @@
+// The server's state as plain records, and back: spaces and shared objects by index, so that sharing survives.
+import type { Backing, Region } from './region.ts'
+import { Space } from './space.ts'
+import type { Limits, State } from './state.ts'
+
+interface SpaceRecord {
+  regions: { start: number; end: number; prot: number; flags: number; backing: number; offset: number }[]
+  base: number
+  stackTop: number
+  startBrk: number
+  brk: number
+  lockFuture: boolean
+}
+export interface VmRecord {
+  committed: number
+  nextObject: number
+  backings: Backing[]
+  limits: Limits[]
+  spaces: SpaceRecord[]
+  rows: { endpoint: number; space: number; limits: number }[]
+}
+
+function indexIn<T>(list: T[], one: T): number {
+  const i = list.indexOf(one)
+  return i >= 0 ? i : list.push(one) - 1
+}
+
+export function exportState(state: State): VmRecord {
+  const spaces: Space[] = []
+  const backings: Backing[] = []
+  const limits: Limits[] = []
+  const rows = state.rows
+    .filter(row => row !== undefined)
+    .map(row => ({ endpoint: row.endpoint, space: indexIn(spaces, row.space), limits: indexIn(limits, row.limits) }))
+  const records = spaces.map(({ regions, base, stackTop, startBrk, brk, lockFuture }) => ({
+    regions: regions.map(r => ({ ...r, backing: r.backing === null ? -1 : indexIn(backings, r.backing) })),
+    base,
+    stackTop,
+    startBrk,
+    brk,
+    lockFuture,
+  }))
+  return structuredClone({
+    committed: state.pool.committed,
+    nextObject: state.nextObject,
+    backings,
+    limits,
+    spaces: records,
+    rows,
+  })
+}
+
+export function importState(state: State, from: unknown): void {
+  const record = structuredClone(from) as VmRecord
+  const backings = record.backings.map(b => ({ ...b, refs: 0 }))
+  const spaces = record.spaces.map(s => {
+    const space = new Space(state.pool)
+    space.refs = 0
+    for (const r of s.regions)
+      space.add({ ...r, backing: r.backing < 0 ? null : (backings[r.backing] as Backing) } as Region)
+    space.base = s.base
+    space.stackTop = s.stackTop
+    space.startBrk = s.startBrk
+    space.brk = s.brk
+    space.lockFuture = s.lockFuture
+    return space
+  })
+  state.rows.length = 0
+  state.nextObject = record.nextObject
+  state.pool.committed = record.committed
+  for (const row of record.rows) {
+    const space = spaces[row.space] as Space
+    space.refs++
+    state.put(row.endpoint, space, record.limits[row.limits] as Limits)
+  }
+}

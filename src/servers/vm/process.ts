@@ -1,0 +1,103 @@
+// Processes as the memory server knows them: who shares which space, limits, and looking addresses up for others.
+import { CLONE } from '../../abi/clone.ts'
+import { E } from '../../abi/errno.ts'
+import { high, int, long, type Message, setInt, setLong, uint, ulong } from '../../abi/message.ts'
+import { PROT_EXEC, PROT_WRITE } from '../../abi/mman.ts'
+import type { CallVector } from '../../lib/server.ts'
+import { COMMON_CALL } from '../../protocol/common.ts'
+import { VM } from '../../protocol/vm.ts'
+import { mapsText, statmText, statusText } from './maps.ts'
+import { R } from './region.ts'
+import { Space } from './space.ts'
+import { limitName, NO_LIMIT, type State } from './state.ts'
+
+/** A private copy of a space; undefined when the pool refuses it. */
+function copySpace(from: Space): Space | undefined {
+  const to = new Space(from.pool)
+  let charge = 0
+  for (const r of from.regions) if (r.flags & R.ACCOUNT && !(r.flags & R.DONTFORK)) charge += r.end - r.start
+  if (!from.pool.allows(charge)) return undefined
+  from.pool.charge(charge)
+  for (const r of from.regions) if (!(r.flags & R.DONTFORK)) to.add({ ...r, flags: r.flags & ~R.LOCKED })
+  to.base = from.base
+  to.stackTop = from.stackTop
+  to.startBrk = from.startBrk
+  to.brk = from.brk
+  return to
+}
+
+export function processCalls(state: State): CallVector {
+  const { sys } = state
+
+  function FORK(m: Message): number {
+    const parent = state.row(int(m, 0))
+    const flags = uint(m, 2)
+    if (parent === undefined) return -E.SRCH
+    const space = flags & CLONE.VM ? parent.space : copySpace(parent.space)
+    if (space === undefined) return -E.NOMEM
+    if (flags & CLONE.VM) space.refs++
+    state.put(int(m, 1), space, flags & CLONE.THREAD ? parent.limits : { ...parent.limits })
+    return 0
+  }
+  function EXIT(m: Message): number {
+    state.forget(int(m, 0))
+    return 0
+  }
+  function SETLIMIT(m: Message): number {
+    const name = limitName(int(m, 1))
+    if (name === undefined) return -E.INVAL
+    const value = long(m, 2)
+    state.rowOrNew(int(m, 0)).limits[name] = value < 0 ? NO_LIMIT : value
+    return 0
+  }
+
+  function MAPS(m: Message): number {
+    const row = state.row(int(m, 0))
+    if (row === undefined) return -E.SRCH
+    const what = int(m, 3)
+    const text =
+      what === 0
+        ? mapsText(row.space)
+        : what === 1
+          ? statmText(row.space)
+          : what === 2
+            ? statusText(row.space)
+            : undefined
+    if (text === undefined) return -E.INVAL
+    const offset = Math.min(ulong(m, 2), text.length)
+    const n = Math.min(high(m, 1), text.length - offset)
+    const at = uint(m, 1)
+    for (let i = 0; i < n; i++) sys.mem[at + i] = text.charCodeAt(offset + i)
+    return n
+  }
+  function PATCHABLE(m: Message): number {
+    const r = state.row(int(m, 0))?.space.at(ulong(m, 1))
+    if (r === undefined || r === null) return 0
+    return r.flags & R.HOSTFILE && !(r.flags & R.SHARED) && r.prot & PROT_EXEC && !(r.prot & PROT_WRITE) ? 1 : 0
+  }
+  function OBJECT(m: Message): number {
+    const address = ulong(m, 1)
+    const r = state.row(int(m, 0))?.space.at(address)
+    if (r === undefined || r === null || !(r.flags & R.SHARED) || r.backing === null) return 0
+    setLong(m, 1, r.backing.dev)
+    setLong(m, 2, r.backing.ino)
+    setLong(m, 3, r.offset + (address - r.start))
+    return 1
+  }
+  function PING(m: Message): number {
+    setInt(m, 1, 0)
+    return 0
+  }
+
+  return {
+    [VM.FORK]: FORK,
+    [VM.EXIT]: EXIT,
+    [VM.SETLIMIT]: SETLIMIT,
+    [VM.MAPS]: MAPS,
+    [VM.PATCHABLE]: PATCHABLE,
+    [VM.OBJECT]: OBJECT,
+    [COMMON_CALL.GONE]: EXIT,
+    [COMMON_CALL.CANCEL]: () => 0,
+    [COMMON_CALL.PING]: PING,
+  }
+}
