@@ -112,8 +112,9 @@ describe.skipIf(!hasTmux)('interactive bash', () => {
   test('vi', async () => {
     type('clear; vi note', 'Enter')
     await see(/~\n[\s\S]*note/)
-    type('i')
-    type('written in vi', 'Escape')
+    type('iwritten in vi')
+    await see(/^written in vi$/m)
+    type('', 'C-c') // not Escape: what follows it at once would be taken for one key
     type(':wq', 'Enter')
     await line('cat note', 'written in vi')
   })
