@@ -1,35 +1,23 @@
 // Events and replies: what a guest posted becomes a message to a server, what the server answered becomes the reply. One event runs
 // straight through: event → decode → kernel.call → conclude → (signals due? boundary) → release → postReply. Whatever has to wait
 // for the stub or a server leaves its place in the thread's fields (state, after) and comes back through event() or complete().
-import { CH, DATA_BYTES, DATA_OFF, ENTRY, EV, OP, OPF, OP_BYTES, OPFLAG, REG, THEN } from '../../abi/channel.ts'
+import { CH, ENTRY, EV, OP, OPFLAG, REG, THEN } from '../../abi/channel.ts'
 import { E } from '../../abi/errno.ts'
 import { high, int, message, setGrant, setInt, setLong, SLOT, SUSPEND, TYPE } from '../../abi/message.ts'
 import { PM } from '../../protocol/pm.ts'
-import { VM } from '../../protocol/vm.ts'
 import * as host from '../../host/host.ts'
 import type { Linux } from './container.ts'
 import { copyOuts, decode, moreChunks, NEED } from './decode.ts'
+import { Faults } from './faults.ts'
+import { FUTEX, Futexes } from './futexes.ts'
 import { fixTail, notePatched, notePatchSite, pushPatch } from './patching.ts'
-import { type HostProcess, REGS, STATE, type Thread } from './processes.ts'
+import { AFTER, type HostProcess, REGS, STATE, type Thread } from './processes.ts'
 import { localCall, serviceOf } from './local.ts'
-import { low, unsigned, WANT } from './operands.ts'
-import { frameFailed } from './signal.ts'
+import { WANT } from './operands.ts'
 import { getU64, type LocalCall, MORE, opResult, pushOp, put64, RESUME, resetWindow, setReg } from './thread.ts'
 
-/** What a thread that carries out operations (state OPS) goes on with. */
-export const AFTER = { DECODE: 1, LOCAL: 2, CHUNK: 3, FUTEX: 4, EXIT: 5, CHANGES: 6 } as const
 const AUDIT_ARCH_X86_64 = 0xc000003e
-const SI_KERNEL = 0x80
-/** Thread.futex: the word of a wait that PM has queued is on its way here; it has changed; the wait has ended meanwhile. SENDING: the
- *  word of a FUTEX_CMP_REQUEUE is, before PM sees it. */
-const FUTEX = { NONE: 0, LOOKING: 1, CHANGED: 2, ENDED: 3, SENDING: 4 } as const
-const FUTEX_WAIT = 0
-const FUTEX_CMP_REQUEUE = 4
-const FUTEX_WAIT_BITSET = 9
-const FUTEX_COMMAND = 0x7f
 const SYSCALL = { EXIT: 60, FUTEX: 202, RT_SIGRETURN: 15 } as const
-/** Where in the data window such a word goes: the last bytes. */
-const WORD = DATA_OFF + DATA_BYTES - 16
 /** CH.OPDONE while a reply's operations have not all run. */
 const UNDONE = 0xffffffff
 
@@ -51,9 +39,12 @@ export class Dispatcher {
   private readonly saved = message()
   calls = 0
   traps = 0
-  /** Futex wake-ups so far, of anybody. */
-  private wakes = 0
-  constructor(private readonly c: Linux) {}
+  readonly futexes: Futexes
+  private readonly faults: Faults
+  constructor(private readonly c: Linux) {
+    this.futexes = new Futexes(c)
+    this.faults = new Faults(c)
+  }
 
   /** The thread's SEQ changed. */
   event(t: Thread): void {
@@ -73,9 +64,9 @@ export class Dispatcher {
       else if (op === EV.OPFAIL) this.resume(t, t.u32[(t.base + CH.OPDONE) >> 2] as number)
       else this.c.lifecycle.violation(t)
     } else if (op === EV.SYSCALL) this.syscall(t)
-    else if (op === EV.INTR) this.outsideCall(t)
-    else if (op === EV.FAULT) this.fault(t)
-    else if (op === EV.OPFAIL) this.finalOpFailed(t, t.u32[(t.base + CH.OPDONE) >> 2] as number)
+    else if (op === EV.INTR) this.faults.outsideCall(t)
+    else if (op === EV.FAULT) this.faults.fault(t)
+    else if (op === EV.OPFAIL) this.faults.finalOpFailed(t, t.u32[(t.base + CH.OPDONE) >> 2] as number)
     else this.c.lifecycle.violation(t)
     if (p.changes.length > 0) this.nextChange(p)
   }
@@ -86,19 +77,9 @@ export class Dispatcher {
     this.c.processes.setState(t, STATE.CALL)
     const nr = t.i32[(t.base + CH.REGS + REG.RAX * 8) >> 2] as number
     const entry = t.u32[(t.base + CH.ENTRY) >> 2] as number
+    this.reset(t)
     t.nr = nr
     t.pass = 0
-    t.done = 0
-    t.nops = 0
-    t.regs = REGS.RESULT
-    t.forking = -1
-    t.patch = 0
-    t.frames = 0
-    t.masked = false
-    t.changes = false
-    t.futex = FUTEX.NONE
-    t.outs.count = 0
-    resetWindow(t)
     if (entry === ENTRY.TRAP) {
       this.traps++
       if ((t.u32[(t.base + CH.TRAP_ARCH) >> 2] as number) !== AUDIT_ARCH_X86_64) {
@@ -111,8 +92,23 @@ export class Dispatcher {
     this.send(t)
   }
 
+  /** Nothing of an earlier event is left. */
+  reset(t: Thread): void {
+    t.done = 0
+    t.nops = 0
+    t.regs = REGS.RESULT
+    t.forking = -1
+    t.patch = 0
+    t.frames = 0
+    t.masked = false
+    t.changes = false
+    t.futex = FUTEX.NONE
+    t.outs.count = 0
+    resetWindow(t)
+  }
+
   /** Decode and send; comes back here when missing inputs have been fetched. */
-  private send(t: Thread): void {
+  send(t: Thread): void {
     const nr = t.nr
     const local = localCall(nr)
     if (local !== null) {
@@ -135,19 +131,19 @@ export class Dispatcher {
     const proc = t.proc
     const lent = t.lenders.length
     const maskCell = maskCellOf(nr)
-    if (nr === SYSCALL.FUTEX && !this.mayWake(t)) return
+    if (nr === SYSCALL.FUTEX && !this.futexes.mayWake(t)) return
     if (maskCell >= 0 && high(t.message, maskCell) === 8) this.pushMask(t, maskCell)
     const service = serviceOf(nr)
     t.i32[(t.base + CH.DST) >> 2] = kernel.resolve(proc, service)
     const result = kernel.call(proc, service)
-    if (nr === SYSCALL.EXIT && result > 0) this.clearTid(t, result)
+    if (nr === SYSCALL.EXIT && result > 0) this.futexes.clearTid(t, result)
     else if (result !== SUSPEND) this.conclude(t, result)
     else if (t.proc === proc) {
       if (t.state === STATE.CALL) {
         this.c.processes.setState(t, STATE.BLOCKED)
         this.c.processes.park()
       }
-      if (nr === SYSCALL.FUTEX && t.wakes !== this.wakes) this.lookAgain(t, FUTEX.LOOKING)
+      if (nr === SYSCALL.FUTEX) this.futexes.waits(t)
       if (kernel.marked(proc)) kernel.interrupt(proc) // a signal came before the call could block
     } else if (t.lenders.length > lent) this.conclude(t, 0) // the vfork child starts
   }
@@ -179,10 +175,10 @@ export class Dispatcher {
         t.pass++
         this.send(t)
       }
-    } else if (t.after === AFTER.FUTEX) this.looked(t)
-    else if (t.after === AFTER.EXIT) this.exitThread(t)
+    } else if (t.after === AFTER.FUTEX) this.futexes.looked(t)
+    else if (t.after === AFTER.EXIT) this.futexes.exitThread(t)
     else if (t.after === AFTER.CHANGES) {
-      if (failed >= 0) this.finalOpFailed(t, failed)
+      if (failed >= 0) this.faults.finalOpFailed(t, failed)
       else {
         t.nops = 0
         this.boundary(t)
@@ -283,7 +279,7 @@ export class Dispatcher {
     setInt(m, 1, inCall ? 1 : 0)
     this.toManager(t, proc)
   }
-  private toManager(t: Thread, proc: number): void {
+  toManager(t: Thread, proc: number): void {
     this.c.processes.setState(t, STATE.READY)
     const r = this.c.kernel.call(proc, SLOT.PM)
     if (r !== SUSPEND && t.proc === proc) this.ready(t)
@@ -297,7 +293,7 @@ export class Dispatcher {
   }
 
   /** The host-side reply to the event in hand: run on. */
-  private release(t: Thread): void {
+  release(t: Thread): void {
     const result = t.result
     const r = -result
     if (t.nr >= 0 && this.c.tracer !== null) this.c.tracer.exit(t, t.nr, result)
@@ -336,7 +332,7 @@ export class Dispatcher {
   /** Sequence number last; wake the guest if it sleeps. */
   private handOver(t: Thread): void {
     t.changes = false
-    if (t.then !== THEN.POST) t.wakes = this.wakes
+    if (t.then !== THEN.POST) this.futexes.runsOn(t)
     this.c.processes.setState(t, t.then === THEN.POST ? STATE.OPS : STATE.RUNNING)
     Atomics.store(t.i32, (t.base + CH.KSEQ) >> 2, t.seq)
     if (Atomics.load(t.i32, (t.base + CH.GSLEEP) >> 2) !== 0) host.futexWake(t.arena.address + t.base + CH.KSEQ)
@@ -372,149 +368,10 @@ export class Dispatcher {
     }
     if (t.state === STATE.BLOCKED) {
       this.c.processes.setState(t, STATE.CALL)
-      this.conclude(t, t.futex === FUTEX.CHANGED && isRestart(t.result) ? -E.AGAIN : t.result)
+      this.conclude(t, this.futexes.outcome(t))
     } else if (t.state === STATE.OPS && t.futex === FUTEX.LOOKING) t.futex = FUTEX.ENDED
     else if (t.state === STATE.READY) this.ready(t)
   }
-
-  // ---- futexes, and the end of a thread ----
-
-  /** Count a futex call that wakes. False: FUTEX_CMP_REQUEUE's word has to be looked at again first. */
-  private mayWake(t: Thread): boolean {
-    const command = low(t, 1) & FUTEX_COMMAND
-    if (command === FUTEX_WAIT || command === FUTEX_WAIT_BITSET) return true
-    if (command === FUTEX_CMP_REQUEUE && t.wakes !== this.wakes) {
-      t.wakes = this.wakes
-      this.lookAgain(t, FUTEX.SENDING)
-      return false
-    }
-    this.wakes++
-    return true
-  }
-  /** Somebody has woken some word since the caller last ran: its own may have changed before PM could queue it. */
-  private lookAgain(t: Thread, why: number): void {
-    t.futex = why
-    t.nops = 0
-    pushOp(t, OP.COPYIN, unsigned(t, 0), WORD, 4, 0, 0, 0, OPFLAG.FAILOK)
-    t.after = AFTER.FUTEX
-    this.postReply(t, THEN.POST)
-  }
-  private looked(t: Thread): void {
-    t.nops = 0
-    if (t.futex === FUTEX.ENDED) {
-      t.futex = FUTEX.NONE
-      this.conclude(t, t.result)
-      return
-    }
-    const expected = low(t, t.futex === FUTEX.SENDING ? 5 : 2)
-    const same = opResult(t, 0) === 4 && t.i32[(t.base + WORD) >> 2] === expected
-    if (t.futex === FUTEX.SENDING) {
-      t.futex = FUTEX.NONE
-      if (same) this.send(t)
-      else this.conclude(t, -E.AGAIN)
-      return
-    }
-    t.futex = same ? FUTEX.NONE : FUTEX.CHANGED
-    this.c.processes.setState(t, STATE.BLOCKED)
-    if (!same) this.c.kernel.interrupt(t.proc) // answered as interrupted, unless it has been woken
-  }
-
-  /** exit: the word that says the thread exists becomes 0 before it is gone, and who waits for that is woken after. */
-  private clearTid(t: Thread, address: number): void {
-    t.nops = 0
-    t.i32[(t.base + WORD) >> 2] = 0
-    pushOp(t, OP.COPYOUT, address, WORD, 4, 0, 0, 0, OPFLAG.FAILOK)
-    t.after = AFTER.EXIT
-    this.postReply(t, THEN.POST)
-  }
-  private exitThread(t: Thread): void {
-    this.wakes++
-    t.nops = 0
-    t.message[TYPE] = PM.EXIT_CLEARED
-    setInt(t.message, 0, low(t, 0))
-    this.c.kernel.call(t.proc, SLOT.PM)
-  }
-
-  /** Interrupted while running guest code, by us. */
-  private outsideCall(t: Thread): void {
-    this.begin(t)
-    this.conclude(t, 0)
-  }
-  private begin(t: Thread): void {
-    this.c.processes.setState(t, STATE.CALL)
-    t.nr = -1
-    t.nops = 0
-    t.done = 0
-    t.outs.count = 0
-    t.regs = REGS.RESULT
-    t.forking = -1
-    t.patch = 0
-    t.frames = 0
-    t.masked = false
-    t.changes = false
-    t.futex = FUTEX.NONE
-    t.interrupting = false
-    resetWindow(t)
-  }
-  private fault(t: Thread): void {
-    this.begin(t)
-    t.result = 0
-    const signo = t.u32[(t.base + CH.FAULT_SIGNO) >> 2] as number
-    const code = t.i32[(t.base + CH.FAULT_CODE) >> 2] as number
-    const address = getU64(t, t.base + CH.FAULT_ADDR)
-    if (signo === 11) {
-      t.message[TYPE] = VM.GROW
-      setLong(t.message, 0, address)
-      if (this.c.kernel.call(t.proc, SLOT.VM) === 1) {
-        this.release(t)
-        return
-      }
-    }
-    this.sendFault(t, signo > 0 && signo < 32 ? signo : 11, code, address, 0)
-  }
-  private sendFault(t: Thread, signo: number, code: number, address: number, frames: number): void {
-    const m = t.message
-    m[TYPE] = PM.FAULT
-    setInt(m, 0, signo)
-    setInt(m, 1, code)
-    setLong(m, 2, address)
-    setInt(m, 3, frames)
-    this.toManager(t, t.proc)
-  }
-
-  /** An operation of a final reply failed, so the guest did not run on: the call's result changes. */
-  private finalOpFailed(t: Thread, index: number): void {
-    this.c.processes.setState(t, STATE.CALL)
-    const code = t.u32[(t.base + CH.OPS + (index % 56) * OP_BYTES + OPF.CODE) >> 2] as number
-    const why = opResult(t, index % 56)
-    t.nops = 0
-    t.outs.count = 0
-    resetWindow(t)
-    if (t.forking >= 0) {
-      this.c.lifecycle.forkFailed(t)
-      return
-    }
-    if (t.regs === REGS.ALL) {
-      // signal frames could not be written (or the stack of a new image): what they replaced stands again, then SIGSEGV
-      const frames = frameFailed(t)
-      t.nr = -1
-      t.regs = REGS.RESULT
-      this.sendFault(t, 11, SI_KERNEL, 0, frames)
-      return
-    }
-    t.regs = REGS.RESULT
-    t.done = 0
-    const isMemory = code >= OP.MMAP && code <= OP.MADVISE
-    if (isMemory && t.nr >= 0 && serviceOf(t.nr) === SLOT.VM) {
-      t.message[TYPE] = VM.FAILED
-      this.c.kernel.call(t.proc, SLOT.VM)
-    }
-    this.conclude(t, isMemory && why < 0 ? why : -E.FAULT)
-  }
-}
-
-function isRestart(result: number): boolean {
-  return -result >= E.RESTARTSYS && -result <= E.RESTART_RESTARTBLOCK
 }
 
 /** Message cell with the signal mask a call waits with, or -1: pselect6, ppoll, epoll_pwait, epoll_pwait2. */

@@ -10,6 +10,9 @@ import type { Arena, LocalCall } from './thread.ts'
  *  with PM. OPS: carrying out operations after which it posts again. EXITING: told to end, or killed. */
 export const STATE = { FREE: 0, POOL: 1, RUNNING: 2, CALL: 3, BLOCKED: 4, READY: 5, OPS: 6, EXITING: 7 } as const
 
+/** Thread.after: what a thread that carries out operations (state OPS) goes on with. */
+export const AFTER = { DECODE: 1, LOCAL: 2, CHUNK: 3, FUTEX: 4, EXIT: 5, CHANGES: 6 } as const
+
 /** Thread.regs: which registers the reply sets. */
 export const REGS = { RESULT: 0, RESULT_AND_ALL: 1, ALL: 2 } as const
 
@@ -70,7 +73,7 @@ export class Thread implements ThreadView {
   changes = false
   /** What a reply that has to wait for others' changes is followed by (THEN.*). */
   then = 0
-  /** A futex wait whose word is looked at again: FUTEX.* of dispatch.ts. */
+  /** A futex wait whose word is looked at again: FUTEX.* of futexes.ts. */
   futex = 0
   /** The dispatcher's count of futex wake-ups when this thread last ran on. */
   wakes = 0
@@ -81,7 +84,7 @@ export class Thread implements ThreadView {
   result = 0
   /** Bytes done by earlier chunks of a long transfer. */
   done = 0
-  /** What EV.OPDONE means: AFTER.* of dispatch.ts. */
+  /** What EV.OPDONE means: AFTER.*. */
   after = 0
   /** Which registers the reply sets: REGS.*. */
   regs = 0

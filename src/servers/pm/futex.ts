@@ -1,6 +1,6 @@
 // futex(2): who waits for which word. A word is known by its key: its address in the caller's address space, or, in shared memory, the
 // object and offset that VM names. The container has compared the word with `val` before the message comes, and looks again once the
-// caller is queued if anybody has woken anybody in between (container/linux/dispatch.ts); here nothing is read or written.
+// caller is queued if anybody has woken anybody in between (container/linux/futexes.ts); here nothing is read or written.
 import { E } from '../../abi/errno.ts'
 import { EP, high, int, long, type Message, message, setInt, setLong, SUSPEND, TYPE, ulong } from '../../abi/message.ts'
 import type { CallVector } from '../../lib/server.ts'
