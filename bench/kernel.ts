@@ -41,6 +41,9 @@ class Loop implements Container {
   vmctl(): number {
     return 0
   }
+  fileRead(): number {
+    return 0
+  }
   copyOut(): number {
     return 0
   }

@@ -160,7 +160,7 @@ int run_operations(struct thread *t, struct ucontext **frame) {
     for (int i = 0; i < 6; i++) a[i] = U64(op, OPF_A + 8 * i);
     long result = carry_out(t, code, a, frame);
     U64(op, OPF_RESULT) = result;
-    ok = (flags & OPFLAG_FAILOK) || (result >= 0 && !((code == OP_COPYIN || code == OP_COPYOUT) && (u64)result < a[2]));
+    ok = (flags & OPFLAG_FAILOK) || (result >= 0 && !((code == OP_COPYIN || code == OP_COPYOUT || code == OP_PREAD) && (u64)result < a[2]));
   }
   U32(t->channel, CH_OPDONE) = done;
   return ok;

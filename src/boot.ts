@@ -120,7 +120,7 @@ function build(options: BootOptions, say: (m: FromKernel) => void, onControl: ()
 
   const directory = makeWorkspace(undo)
   const opened = new Set<number>()
-  const files = remember(createHostFiles(arena.buffer), opened)
+  const files = remember(createHostFiles(arena.buffer), opened, fd => linux.direct.closed(fd))
   undo.push(() => opened.forEach(host.close))
   const store = openStore(files, directory)
   if (typeof store === 'number') throw new BootError('ESTORE', `can't use ${directory} for the workspace (errno ${-store})`)
@@ -196,7 +196,7 @@ function mountFailed(text: string): never {
 }
 
 /** The same host files, with every descriptor they hand out in `opened` until it is closed. */
-function remember(files: HostFiles, opened: Set<number>): HostFiles {
+function remember(files: HostFiles, opened: Set<number>, closed: (fd: number) => void): HostFiles {
   const note = (fd: number): number => {
     if (fd >= 0) opened.add(fd)
     return fd
@@ -206,6 +206,7 @@ function remember(files: HostFiles, opened: Set<number>): HostFiles {
     open: (dirfd: number, name: string, flags: number, mode: number) => note(files.open(dirfd, name, flags, mode)),
     close: (fd: number) => {
       opened.delete(fd)
+      closed(fd)
       return files.close(fd)
     },
   })

@@ -93,7 +93,7 @@ export const OP = {
   SAVEX: 18, // a0 guest address (64-aligned), a1 size limit: write extended state in signal-frame format there → bytes; a0 = 0 and a2 = slot offset: into the data window
   LOADX: 19, // a0 guest address or 0 with a2 = slot offset, a1 size limit: load extended state (signal-frame format, checked by the host on return) → bytes
   RESET: 20, // unmap everything of the guest's (all below GUEST_END), close fd registers, forget patches, initial extended state
-  PREAD: 21, // a0 fd register, a1 guest address, a2 len, a3 offset → bytes (direct read of a descriptor this process was given)
+  PREAD: 21, // a0 fd register, a1 guest address, a2 len, a3 offset → bytes; fewer counts as failure (direct read of a descriptor this process was given)
 } as const
 export const OPFLAG = { FAILOK: 1 } as const
 /** File-descriptor registers of a thread (RECVFD, CLOSEFD, MMAP, CLONE, PREAD). */

@@ -22,6 +22,8 @@ export interface Container {
     file: number,
     offset: number,
   ): number
+  /** The output at `at` comes straight from a host file when the call ends: → bytes, or -EAGAIN: copy it yourself. */
+  fileRead(slot: number, at: number, bytes: number, file: number, position: number): number
   copyOut(slot: number, address: number, from: number, bytes: number): number
   /** CPU time in ms: [user, system]. */
   times(slot: number, out: Float64Array): number

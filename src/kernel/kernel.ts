@@ -35,6 +35,7 @@ const NOBODY: Container = {
   complete() {},
   sigsend: () => -E.NOSYS,
   vmctl: () => -E.NOSYS,
+  fileRead: () => -E.NOSYS,
   copyOut: () => -E.NOSYS,
   times: () => -E.NOSYS,
   getContext: () => -E.NOSYS,

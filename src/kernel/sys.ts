@@ -90,6 +90,9 @@ export class ServerSys implements Sys {
       ? this.system.vmctl(endpoint, op, a0, a1, a2, a3, a4, file, offset)
       : -E.CALLDENIED
   }
+  fileRead(endpoint: number, at: number, bytes: number, file: number, position: number): number {
+    return this.may(SYS.FILEREAD, endpoint) ? this.system.fileRead(endpoint, at, bytes, file, position) : -E.CALLDENIED
+  }
   copyOut(endpoint: number, address: number, from: number, bytes: number): number {
     return this.may(SYS.SAFECOPYTO, endpoint) ? this.system.copyOut(endpoint, address, from, bytes) : -E.CALLDENIED
   }

@@ -185,6 +185,10 @@ export class System {
     const proc = this.process(endpoint)
     return proc < 0 ? proc : this.t.containers[proc].vmctl(proc, op, a0, a1, a2, a3, a4, file, offset)
   }
+  fileRead(endpoint: number, at: number, bytes: number, file: number, position: number): number {
+    const proc = this.process(endpoint)
+    return proc < 0 ? proc : this.t.containers[proc].fileRead(proc, at, bytes, file, position)
+  }
   copyOut(endpoint: number, address: number, from: number, bytes: number): number {
     const proc = this.process(endpoint)
     if (proc < 0) return proc

@@ -93,6 +93,7 @@ export class Task implements SystemTask {
     },
     [SYS.VMCTL]: (_, m) =>
       this.system.vmctl(int(m, 0), int(m, 1), ulong(m, 2), ulong(m, 3), ulong(m, 4), 0, 0, int(m, 5), long(m, 6)),
+    [SYS.FILEREAD]: (_, m) => this.system.fileRead(int(m, 0), uint(m, 1), int(m, 2), int(m, 3), long(m, 4)),
     [SYS.DIAGCTL]: (proc, m) => {
       const at = uint(m, 0)
       const bytes = high(m, 0)

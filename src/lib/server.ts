@@ -57,6 +57,9 @@ export interface Sys {
   sigsend(endpoint: number, sigmsg: number): number
   /** Host memory operation on a process that is in a call: op = OP.* of abi/channel.ts; `file` a host file handle or -1. */
   vmctl(endpoint: number, op: number, a0: number, a1: number, a2: number, a3: number, a4: number, file: number, offset: number): number
+  /** The first `bytes` bytes of the caller's output grant at arena offset `at` come straight from a host file when the call ends (long
+   *  reads). → bytes: no copy, answer the call with them; -EAGAIN and other errors: read into the grant as usual. */
+  fileRead(endpoint: number, at: number, bytes: number, file: number, position: number): number
   /** Copy between a stopped process and the arena. Only while its call is in hand. Completes before the caller runs on. */
   copyOut(endpoint: number, address: number, from: number, bytes: number): number
   /** Alarm after `ms` milliseconds of virtual time from now (0 or more; -1 clears). One per server: see lib/timers.ts. */

@@ -25,5 +25,6 @@ export const systemCalls = {
   GETMCONTEXT: [0x632, 'endpoint buf>'],
   SETMCONTEXT: [0x633, 'endpoint buf<'],
   CREATE: [0x680, 'domain'],
+  FILEREAD: [0x681, 'endpoint at bytes file position'],
 } as const
 export const SYS = numbers(systemCalls)

@@ -226,6 +226,9 @@ export class FakeSys implements Sys {
   ): number {
     return this.record('vmctl', endpoint, op, a0, a1, a2, a3, a4, file, offset)
   }
+  fileRead(): number {
+    return -E.AGAIN
+  }
   copyOut(endpoint: number, address: number, from: number, bytes: number): number {
     this.copied.push([address, this.mem.slice(from, from + bytes)])
     return this.record('copyOut', endpoint, address, from, bytes)

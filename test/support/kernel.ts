@@ -37,6 +37,9 @@ export class TestContainer implements Container {
     this.asked.push(['vmctl', slot, ...rest])
     return 0
   }
+  fileRead(): number {
+    return -11
+  }
   copyOut(slot: number, address: number, from: number, bytes: number): number {
     this.asked.push(['copyOut', slot, address, from, bytes])
     return bytes

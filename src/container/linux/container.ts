@@ -11,6 +11,7 @@ import { CLONE } from '../../abi/clone.ts'
 import type { Container } from '../../kernel/container.ts'
 import type { Kernel } from '../../kernel/types.ts'
 import * as host from '../../host/host.ts'
+import { DirectReads, forgetFiles } from './direct.ts'
 import { Dispatcher, type Tracer } from './dispatch.ts'
 import { Lifecycle } from './lifecycle.ts'
 import { fixTail } from './patching.ts'
@@ -25,6 +26,7 @@ export const BIRTH_GRACE = 2000
 export class Linux implements Container, LinuxContainer {
   readonly dispatcher: Dispatcher
   readonly lifecycle: Lifecycle
+  readonly direct = new DirectReads()
   /** Process-table slot → its thread; null: none yet, or lent to a vfork child. */
   readonly threadOf: (Thread | null)[]
   /** Guests whose call was answered and whose reply has not gone out yet. */
@@ -185,6 +187,7 @@ export class Linux implements Container, LinuxContainer {
     const p = t.host as HostProcess
     if (t.lenders.length === 0 && p.members.length === 1) {
       pushOp(t, OP.RESET)
+      forgetFiles(t)
       p.sites.fill(0)
       p.hits.fill(0)
       p.patches = 0
@@ -255,6 +258,11 @@ export class Linux implements Container, LinuxContainer {
     pushOp(t, op, a0, a1, a2, a3, 0, offset)
     pushOp(t, OP.CLOSEFD, 0, 1)
     return 0
+  }
+
+  fileRead(slot: number, at: number, bytes: number, file: number, position: number): number {
+    const t = this.threadOf[slot]
+    return t ? this.direct.order(t, at, bytes, file, position) : -E.SRCH
   }
 
   copyOut(slot: number, address: number, from: number, bytes: number): number {

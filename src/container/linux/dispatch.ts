@@ -7,6 +7,7 @@ import { high, int, message, setGrant, setInt, setLong, SLOT, SUSPEND, TYPE } fr
 import { PM } from '../../protocol/pm.ts'
 import * as host from '../../host/host.ts'
 import type { Linux } from './container.ts'
+import { DIRECT, unread } from './direct.ts'
 import { copyOuts, decode, moreChunks, NEED } from './decode.ts'
 import { Faults } from './faults.ts'
 import { FUTEX, Futexes } from './futexes.ts'
@@ -102,6 +103,7 @@ export class Dispatcher {
     t.frames = 0
     t.masked = false
     t.changes = false
+    t.direct = DIRECT.NONE
     t.futex = FUTEX.NONE
     t.outs.count = 0
     resetWindow(t)
@@ -177,7 +179,12 @@ export class Dispatcher {
       }
     } else if (t.after === AFTER.FUTEX) this.futexes.looked(t)
     else if (t.after === AFTER.EXIT) this.futexes.exitThread(t)
-    else if (t.after === AFTER.CHANGES) {
+    else if (t.direct > 0 && failed >= 0) this.readAgain(t)
+    else if (t.after === AFTER.READ) {
+      t.direct = DIRECT.NONE
+      t.nops = 0
+      this.conclude(t, t.result)
+    } else if (t.after === AFTER.CHANGES) {
       if (failed >= 0) this.faults.finalOpFailed(t, failed)
       else {
         t.nops = 0
@@ -185,6 +192,7 @@ export class Dispatcher {
       }
     } else if (failed >= 0) this.conclude(t, t.done > 0 ? t.done : -E.FAULT)
     else {
+      t.direct = DIRECT.NONE
       t.nops = 0
       t.outs.count = 0
       resetWindow(t)
@@ -232,6 +240,12 @@ export class Dispatcher {
     if (moreChunks(t, result)) {
       copyOuts(t, result)
       t.after = AFTER.CHUNK
+      this.postReply(t, THEN.POST)
+      return
+    }
+    if (t.direct > 0 && this.c.kernel.marked(t.proc)) {
+      t.result = result // read first: a signal frame can't be taken back
+      t.after = AFTER.READ
       this.postReply(t, THEN.POST)
       return
     }
@@ -355,6 +369,19 @@ export class Dispatcher {
       if (t.then !== THEN.POST && this.c.kernel.marked(t.proc)) this.c.lifecycle.interruptSoon(t)
     }
     if (p.changes.length === 0) this.c.processes.changing.delete(p)
+  }
+
+  /** The stub could not read all that was there (or some of the buffer is not): as if nothing had been, and then the slow way. */
+  readAgain(t: Thread): void {
+    if (unread(t, t.message, t.direct)) this.c.kernel.call(t.proc, SLOT.FS)
+    if (t.after === AFTER.CHUNK && t.then === THEN.POST) t.done -= t.direct
+    t.direct = DIRECT.REFUSED
+    t.nops = 0
+    t.pass = 0
+    t.regs = REGS.RESULT
+    t.outs.count = 0
+    resetWindow(t)
+    this.send(t)
   }
 
   /** A server answered a blocked call (Container.complete), or PM let a stopped guest go on. */

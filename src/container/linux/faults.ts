@@ -64,6 +64,10 @@ export class Faults {
       this.c.lifecycle.forkFailed(t)
       return
     }
+    if (t.direct > 0) {
+      this.c.dispatcher.readAgain(t)
+      return
+    }
     if (t.regs === REGS.ALL) {
       // signal frames could not be written (or the stack of a new image): what they replaced stands again, then SIGSEGV
       const frames = frameFailed(t)

@@ -5,6 +5,7 @@ import { E } from '../../abi/errno.ts'
 import { setInt, SLOT, SUSPEND, TYPE } from '../../abi/message.ts'
 import { PM } from '../../protocol/pm.ts'
 import type { Linux } from './container.ts'
+import { closeFiles } from './direct.ts'
 import { type HostProcess, REGS, STATE, type Thread } from './processes.ts'
 import { pushOp } from './thread.ts'
 
@@ -83,6 +84,7 @@ export class Lifecycle {
       t.changes = false
       const waits = p.changes.indexOf(t)
       if (waits >= 0) p.changes.splice(waits, 1)
+      closeFiles(t)
       pushOp(t, OP.EXIT, 0)
       this.c.dispatcher.postReply(t, THEN.POST)
       processes.releaseThread(t)

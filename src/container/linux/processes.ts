@@ -3,6 +3,7 @@
 import { CH, INFO, SLOT_BYTES, THREADS_MAX } from '../../abi/channel.ts'
 import { message, type Message } from '../../abi/message.ts'
 import * as host from '../../host/host.ts'
+import { type FileRegisters, forgetFiles, newFileRegisters } from './direct.ts'
 import { newOutList, newWantList, type OutList, type ThreadView, type WantList } from './operands.ts'
 import type { Arena, LocalCall } from './thread.ts'
 
@@ -11,7 +12,7 @@ import type { Arena, LocalCall } from './thread.ts'
 export const STATE = { FREE: 0, POOL: 1, RUNNING: 2, CALL: 3, BLOCKED: 4, READY: 5, OPS: 6, EXITING: 7 } as const
 
 /** Thread.after: what a thread that carries out operations (state OPS) goes on with. */
-export const AFTER = { DECODE: 1, LOCAL: 2, CHUNK: 3, FUTEX: 4, EXIT: 5, CHANGES: 6 } as const
+export const AFTER = { DECODE: 1, LOCAL: 2, CHUNK: 3, FUTEX: 4, EXIT: 5, CHANGES: 6, READ: 7 } as const
 
 /** Thread.regs: which registers the reply sets. */
 export const REGS = { RESULT: 0, RESULT_AND_ALL: 1, ALL: 2 } as const
@@ -73,6 +74,10 @@ export class Thread implements ThreadView {
   changes = false
   /** What a reply that has to wait for others' changes is followed by (THEN.*). */
   then = 0
+  /** Bytes the reply being built has the stub read by itself; or DIRECT.*. */
+  direct = 0
+  /** Descriptors it was given for that. */
+  readonly files: FileRegisters = newFileRegisters()
   /** A futex wait whose word is looked at again: FUTEX.* of futexes.ts. */
   futex = 0
   /** The dispatcher's count of futex wake-ups when this thread last ran on. */
@@ -246,6 +251,7 @@ export class HostProcesses {
     t.prepared = false
     t.changes = false
     t.futex = 0
+    forgetFiles(t)
     t.patchOp = -1
     t.patch = 0
     t.forking = -1

@@ -89,6 +89,7 @@ export class Guest {
       kill: (_endpoint: number, signal: number) => this.killed.push(signal),
       setalarm: () => 0,
       random: () => {},
+      fileRead: () => -11,
       diag: () => {},
       senda: () => 0,
       sendrec: () => -38,

@@ -15,6 +15,8 @@ const NOT_READABLE = O.PATH | O.WRONLY
 /** FADV_NORMAL … FADV_NOREUSE */
 const FADV_MAX = 5
 const SYNC_FILE_RANGE_ALL = 7
+/** Reads from here on are worth a descriptor of the reader's own. */
+const DIRECT_MIN = 16384
 
 /** The file behind cell 0 if it may be read, or null (EBADF). */
 function readable(fproc: Fproc | undefined, fd: number): OpenFile | null {
@@ -43,9 +45,18 @@ function readAt(state: FsState, file: OpenFile, m: Message, from: number, pos: n
   const caller = state.caller
   caller.endpoint = from
   caller.nonblock = (file.flags & O.NONBLOCK) !== 0
-  const bytes = file.ops.read(file, int(m, 1), Math.min(asked, room), pos, caller)
+  const len = Math.min(asked, room)
+  let bytes = len >= DIRECT_MIN && pos >= 0 ? readDirect(state, file, int(m, 1), from, len, pos) : -E.AGAIN
+  if (bytes < 0) bytes = file.ops.read(file, int(m, 1), len, pos, caller)
   if (bytes > 0 && move && pos >= 0) file.pos = pos + bytes
   return bytes
+}
+
+/** A long read of a host file, by the reader itself: `len`, or -errno: not this way. Should there be less, the call comes again. */
+function readDirect(state: FsState, file: OpenFile, at: number, from: number, len: number, pos: number): number {
+  if (file.ops.hostFile === undefined || !isRegular(file.inode.mode)) return -E.AGAIN
+  const handle = file.ops.hostFile(file, false)
+  return handle < 0 ? handle : state.sys.fileRead(from, at, len, handle, pos)
 }
 
 function write(state: FsState, m: Message, from: number): number {

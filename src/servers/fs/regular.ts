@@ -133,6 +133,7 @@ function hostFile(f: OpenFile, write: boolean): number {
     return fd
   }
   const record = node.record
+  if (record !== null && (f.flags & O.NOATIME) === 0) touchAccess(record, fs.now())
   if (record === null || record.lowerData) return (fs.lower as Lower).fd(node)
   return fs.store.readOnlyFd(dataOf(record)) // an empty file is mapped too: its pages give SIGBUS until it grows
 }
