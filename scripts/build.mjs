@@ -8,7 +8,7 @@ const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '..')
 await buildNative()
 await build({
   absWorkingDir: root,
-  entryPoints: { cli: 'src/cli/main.ts', machine: 'src/machine.ts', worker: 'src/worker.ts', 'bench-kernel': 'bench/kernel.ts' },
+  entryPoints: { cli: 'src/cli/main.ts', machine: 'src/machine.ts', worker: 'src/worker.ts', 'bench-kernel': 'bench/kernel.ts', programs: 'test/programs/main.ts' },
   outdir: 'dist',
   bundle: true,
   splitting: true,

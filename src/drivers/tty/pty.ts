@@ -3,6 +3,7 @@
 import { E } from '../../abi/errno.ts'
 import { SUSPEND } from '../../abi/message.ts'
 import { POLL } from '../../abi/poll.ts'
+import { C } from '../../abi/termios.ts'
 import { pump } from './input.ts'
 import { carrierLost, endAll, ownerOf } from './job.ts'
 import { answer, createEnd, type Driver, type Line, newRequest, PTM, PTS, PTYS, type Pty, WAIT } from './line.ts'
@@ -24,6 +25,7 @@ export function openMaster(d: Driver, endpoint: number): number {
   const terminal = createTerminal(PTS + n, ptsDevice(n), input, output)
   terminal.generation = d.generations[n] ?? 0
   standardSettings(terminal)
+  terminal.cflag &= ~C.HUPCL // there is no line to hang up (unix98_pty_init)
   const flags = { locked: true, halted: false, deserted: false }
   const born = terminal.generation
   const pty: Pty = { number: n, end: createEnd(), opens: 1, ...flags, hung: 0, born, ...ownerOf(d, endpoint) }
