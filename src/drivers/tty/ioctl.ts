@@ -18,7 +18,7 @@ import {
   V,
   WINSIZE,
 } from '../../abi/termios.ts'
-import { acquire, check, controls, hangUp, isAdmin, renounce, resize, setForeground, signalGroup } from './job.ts'
+import { acquire, carrierLost, check, controls, isAdmin, renounce, resize, setForeground, signalGroup } from './job.ts'
 import { type Driver, type Line, newRequest, WAIT } from './line.ts'
 import { flushMaster } from './pty.ts'
 import { inputBytes } from './read.ts'
@@ -185,9 +185,7 @@ const takeTerminal: Handler = (d, c) => acquire(d, c.line.terminal, c.endpoint, 
 const leaveTerminal: Handler = (d, c) => (c.master ? -E.NOTTY : renounce(d, c.line, c.endpoint))
 const vhangup: Handler = (d, c) => {
   if (!isAdmin(d, c.endpoint)) return -E.PERM
-  const { pgrp } = c.line.terminal
-  hangUp(d, c.line)
-  signalGroup(d, pgrp, SIG.HUP)
+  carrierLost(d, c.line)
   return 0
 }
 const exclusive =

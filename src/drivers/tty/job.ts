@@ -7,7 +7,7 @@ import { POLL } from '../../abi/poll.ts'
 import { SIG } from '../../abi/signals.ts'
 import { CRED_BYTES, PM } from '../../protocol/pm.ts'
 import { announce, answer, ask, askWithGrant, type Driver, type End, type Line, lines, minorOf } from './line.ts'
-import { applySettings, standardSettings } from './settings.ts'
+import { applySettings, ptySettings } from './settings.ts'
 import { flushInput, type Terminal } from './terminal.ts'
 
 /** GETJOB's questions. */
@@ -138,8 +138,7 @@ export function renounce(d: Driver, line: Line, endpoint: number): number {
     return 0
   }
   const pgrp = t.pgrp
-  if (line.pty === null) hangUp(d, line)
-  t.session = t.pgrp = t.leader = 0
+  release(t)
   signalGroup(d, pgrp, SIG.HUP)
   signalGroup(d, pgrp, SIG.CONT)
   return 0
@@ -154,19 +153,26 @@ export function setForeground(d: Driver, t: Terminal, endpoint: number, pgrp: nu
   t.pgrp = pgrp
   return 0
 }
-/** PM: the leader of `session` ends. → foreground group to be sent SIGHUP, or 0. */
+/** Nobody's from now on; open files go on working. */
+function release(t: Terminal): void {
+  t.session = t.pgrp = t.leader = 0
+}
+/** PM: the leader of `session` ends. A pty is released, another terminal hangs up. → foreground group to be sent SIGHUP, or 0. */
 export function leaderEnded(d: Driver, session: number): number {
   for (const line of lines(d)) {
     if (line.terminal.session !== session || session === 0) continue
     const pgrp = line.terminal.pgrp
-    hangUp(d, line)
+    if (line.pty === null) hangUp(d, line)
+    else release(line.terminal)
     return pgrp
   }
   const at = d.hung.findIndex(([s]) => s === session)
-  return at < 0 ? 0 : (d.hung.splice(at, 1)[0]?.[1] ?? 0)
+  const pgrp = at < 0 ? 0 : (d.hung.splice(at, 1)[0]?.[1] ?? 0)
+  signalGroup(d, pgrp, SIG.CONT)
+  return pgrp
 }
-/** The far side of a line is gone (the host's terminal, a pty's master): its session's leader is told. Asks PM
- *  nothing: it may be PM that closed the master. */
+/** The far side of a line is gone (the host's terminal, a pty's master; TIOCVHANGUP): its session's leader is told, those in front
+ *  when he ends. Asks PM nothing: it may be PM that closed the master. */
 export function carrierLost(d: Driver, line: Line): void {
   const { session, pgrp, leader } = line.terminal
   hangUp(d, line)
@@ -183,14 +189,14 @@ export function hangUp(d: Driver, line: Line): void {
   t.generation = (t.generation + 1) & 0x7fff
   if (line.pty !== null) line.pty.hung += t.opens
   t.opens = 0
-  t.session = t.pgrp = t.leader = 0
+  release(t)
   t.exclusive = t.stopped = t.halted = t.literal = false
   t.raised = 0
   t.echoTail = t.echoHead
   t.in.tail = t.in.head
   flushInput(t)
   if (line.pty === null) applySettings(t, d.initial)
-  else standardSettings(t)
+  else ptySettings(t)
   endAll(d, end)
 }
 export function endAll(d: Driver, end: End): void {

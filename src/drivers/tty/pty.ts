@@ -3,12 +3,11 @@
 import { E } from '../../abi/errno.ts'
 import { SUSPEND } from '../../abi/message.ts'
 import { POLL } from '../../abi/poll.ts'
-import { C } from '../../abi/termios.ts'
 import { pump } from './input.ts'
 import { carrierLost, endAll, ownerOf } from './job.ts'
 import { answer, createEnd, type Driver, type Line, newRequest, PTM, PTS, PTYS, type Pty, WAIT } from './line.ts'
 import { putBlock, ring, room, takeBlock, used } from './ring.ts'
-import { standardSettings } from './settings.ts'
+import { ptySettings } from './settings.ts'
 import { createTerminal, setStatus } from './terminal.ts'
 
 /** Bytes a pty holds each way between master and discipline. */
@@ -24,8 +23,7 @@ export function openMaster(d: Driver, endpoint: number): number {
   const output = ring(new Uint8Array(QUEUE_BYTES), 0, QUEUE_BYTES)
   const terminal = createTerminal(PTS + n, ptsDevice(n), input, output)
   terminal.generation = d.generations[n] ?? 0
-  standardSettings(terminal)
-  terminal.cflag &= ~C.HUPCL // there is no line to hang up (unix98_pty_init)
+  ptySettings(terminal)
   const flags = { locked: true, halted: false, deserted: false }
   const born = terminal.generation
   const pty: Pty = { number: n, end: createEnd(), opens: 1, ...flags, hung: 0, born, ...ownerOf(d, endpoint) }

@@ -18,6 +18,12 @@ export function standardSettings(t: Terminal): void {
   derive(t)
 }
 
+/** The same without HUPCL: a pty has no line to hang up. */
+export function ptySettings(t: Terminal): void {
+  standardSettings(t)
+  t.cflag &= ~C.HUPCL
+}
+
 /** New flags and characters, already checked, from `s`; locked ones stay. Typed input changes its kind with ICANON. */
 export function applySettings(t: Terminal, s: Settings): void {
   const old = t.lflag

@@ -72,7 +72,7 @@ function nameSlave(state: FsState, master: OpenFile, fproc: Fproc): OpenFile | n
 /** TIOCGPTPEER: open the other end whatever its name. */
 export function openPeer(state: FsState, master: OpenFile, flags: number, endpoint: number): OpenFile | number {
   const n = ptyNumber(state, master, endpoint)
-  if (n < 0) return n
+  if (n < 0) return -E.IO
   const dir = ptyDirectory(state)
   const inode = dir === null ? -E.NXIO : dir.fs.lookup(dir, String(n))
   return typeof inode === 'number' ? inode : openDevice(state, inode, inode.rdev, flags, `/dev/pts/${n}`, endpoint)
