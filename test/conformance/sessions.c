@@ -253,12 +253,6 @@ static void keys(void) {
   watch(SIGWINCH);
   struct winsize w = {7, 8};
   ioctl(master, TIOCSWINSZ, &w), until(SIGWINCH), ioctl(master, TIOCSWINSZ, &w), ioctl(slave, TIOCSWINSZ, &w), show("SIGWINCH", seen[SIGWINCH]);
-  // an interrupted read
-  t.c_lflag |= ISIG, tcsetattr(slave, TCSANOW, &t), watch(SIGINT);
-  pid_t pid = member(say);
-  heard(), fate(pid), write(master, "\003", 1);
-  if (!seen[SIGINT]) show("read is interrupted", ERR(read(slave, byte, 8)) == EINTR || seen[SIGINT]);
-  until(SIGINT);
 }
 
 // -- the end of a leader, of a master --
