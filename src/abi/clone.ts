@@ -5,3 +5,5 @@ export const CLONE = {
   UNTRACED: 0x800000, CHILD_SETTID: 0x1000000, NEWCGROUP: 0x2000000, NEWUTS: 0x4000000, NEWIPC: 0x8000000, NEWUSER: 0x10000000,
   NEWPID: 0x20000000, NEWNET: 0x40000000,
 } as const
+/** Flags of clone3 above 32 bits, shifted down. */
+export const CLONE_HIGH = { CLEAR_SIGHAND: 1, INTO_CGROUP: 2 } as const

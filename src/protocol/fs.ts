@@ -108,5 +108,12 @@ export const fsCalls = {
   SETTTY: [MOL + 140, 'endpoint dev'],
   /** From PM: RLIMIT_FSIZE (1) or RLIMIT_NOFILE (7) of a process changed: soft limit, -1 = none. FORK copies limits by itself. */
   SETLIMIT: [MOL + 141, 'endpoint resource value'],
+  /** From PM, about process descriptors: a new one of `endpoint`'s (state: PIDFD_STATE) → fd; what fd means → 2 × ref + 1 if it is
+   *  non-blocking; the open file `fd` of `target` under a descriptor of `endpoint`'s → fd; a process has ended or been reaped. */
+  PIDFD_OPEN: [MOL + 180, 'endpoint ref flags state'],
+  PIDFD_REF: [MOL + 181, 'endpoint fd'],
+  PIDFD_TAKE: [MOL + 182, 'endpoint target fd'],
+  PIDFD_CHANGED: [MOL + 183, 'ref state'],
 } as const
 export const FS = numbers(fsCalls)
+export const PIDFD_STATE = { ALIVE: 0, ENDED: 1, REAPED: 2 } as const

@@ -3,7 +3,9 @@ import { LINUX, MOL, numbers } from './table.ts'
 
 export const pmCalls = {
   EXIT: [1, 'status'], // exit_group
-  FORK: [2, 'flags stack ptid> ctid tls'], // clone, fork, vfork, clone3 (decoded): Linux CLONE_* flags with the exit signal in the low byte
+  /** clone, fork, vfork, clone3 (decoded): Linux CLONE_* flags with the exit signal in the low byte. tid: the id the child is to have, or
+   *  0; high word: flags above 32 bits, shifted down. */
+  FORK: [2, 'flags stack ptid> ctid tls tid pidfd>'],
   WAITPID: [11, 'pid status> options rusage>'], // wait4
   TIME: [13, 'result>'],
   GETPID: [20, ''],
@@ -88,6 +90,9 @@ export const pmCalls = {
   PRLIMIT64: [LINUX + 302, 'pid resource new< old>'],
   GETCPU: [LINUX + 309, 'cpu> node> unused'],
   GETRANDOM: [LINUX + 318, 'buf> len flags'],
+  PIDFD_SEND_SIGNAL: [LINUX + 424, 'pidfd signo info< flags'],
+  PIDFD_OPEN: [LINUX + 434, 'pid flags'],
+  PIDFD_GETFD: [LINUX + 438, 'pidfd fd flags'],
   SCHED_YIELD: [LINUX + 24, ''],
   FUTEX: [LINUX + 202, 'uaddr op val timeout< uaddr2 val3'],
   // -- from the container on a guest's behalf --

@@ -1,6 +1,6 @@
 // Steps that turn an argument into something else on its way into the message: milliseconds and timevals into timespecs, pselect6's
 // packed signal set, clone3's structure, data whose size a command decides.
-import { CLONE } from '../../abi/clone.ts'
+import { CLONE, CLONE_HIGH } from '../../abi/clone.ts'
 import { E } from '../../abi/errno.ts'
 import { setGrant, setInt, setLong } from '../../abi/message.ts'
 import { WHEN } from './args.ts'
@@ -9,6 +9,7 @@ import {
   data,
   fetch,
   grant,
+  isGuest,
   isNull,
   low,
   out,
@@ -42,6 +43,8 @@ export function convert(t: ThreadView, operation: number, i: number, cell: numbe
       return prctlName(t, i, cell)
     case DO.PTID:
       return parentTid(t, i, cell, low(t, 0), unsigned(t, i))
+    case DO.PIDFD:
+      return pidfd(t, i, cell, low(t, 0), unsigned(t, i))
     case DO.CLONE3:
       return clone3(t, i, cell)
     case DO.FUTEX:
@@ -136,7 +139,7 @@ function prctlName(t: ThreadView, i: number, cell: number): number {
 
 /** Where clone leaves the child's id in the parent: only with the flag for it. */
 function parentTid(t: ThreadView, i: number, cell: number, flags: number, address: number): number {
-  if ((flags & (CLONE.PARENT_SETTID | CLONE.PIDFD)) === 0) {
+  if ((flags & CLONE.PARENT_SETTID) === 0) {
     setGrant(t.message, cell, 0, 0)
     return 0
   }
@@ -147,9 +150,19 @@ function parentTid(t: ThreadView, i: number, cell: number, flags: number, addres
   return out(t, address, at, 4, 0, 0, WHEN.POSITIVE)
 }
 
+/** Where CLONE_PIDFD leaves the descriptor: looked at first, since there is no way back once the child is born. */
+function pidfd(t: ThreadView, i: number, cell: number, flags: number, address: number): number {
+  if ((flags & CLONE.PIDFD) === 0) return grant(t, i, cell, 0, 0)
+  const at = want(t, WANT.BYTES, address, 4, reserve(t, 4))
+  if (at <= 0) return at
+  setGrant(t.message, cell, at, 4)
+  return out(t, address, at, 4, 0, 0, WHEN.POSITIVE)
+}
+
 /** struct clone_args (linux/sched.h), byte offsets. */
 const ARGS = {
   FLAGS: 0,
+  PIDFD: 8,
   CHILD_TID: 16,
   PARENT_TID: 24,
   EXIT_SIGNAL: 32,
@@ -157,9 +170,13 @@ const ARGS = {
   STACK_SIZE: 48,
   TLS: 56,
   SET_TID: 64,
+  SET_TID_SIZE: 72,
+  CGROUP: 80,
   BYTES: 88,
   MIN: 64,
 } as const
+/** MAX_PID_NS_LEVEL */
+const PID_LEVELS = 32
 function clone3(t: ThreadView, i: number, cell: number): number {
   const size = unsigned(t, i + 1)
   if (size > 4096) return -E.TOOBIG
@@ -169,20 +186,33 @@ function clone3(t: ThreadView, i: number, cell: number): number {
   t.wants.areas[2 * i] = at
   t.wants.areas[2 * i + 1] = size
   for (let k = ARGS.BYTES; k < size; k++) if (t.mem[at + k] !== 0) return -E.TOOBIG
-  // what only clone3 has (CLEAR_SIGHAND, INTO_CGROUP, set_tid): as on a kernel before clone3, so that callers fall back to clone
-  if (t.view.getUint32(at + ARGS.FLAGS + 4, true) !== 0 || (size > ARGS.SET_TID && getLong(t, at + ARGS.SET_TID) !== 0))
-    return -E.NOSYS
+  const word = (offset: number): number => (size >= offset + 8 ? getLong(t, at + offset) : 0)
+  const tids = word(ARGS.SET_TID_SIZE)
+  if (tids < 0 || tids > PID_LEVELS || (word(ARGS.SET_TID) === 0) !== (tids === 0)) return -E.INVAL
+  const signal = word(ARGS.EXIT_SIGNAL)
+  if (signal < 0 || signal > 64) return -E.INVAL
+  const wished = tids === 0 ? 0 : want(t, WANT.BYTES, address(t, at + ARGS.SET_TID), 4 * tids, reserve(t, 4 * tids))
+  if (wished < 0 || (wished === 0 && tids > 0)) return wished
   const flags = t.view.getUint32(at + ARGS.FLAGS, true)
-  const signal = getLong(t, at + ARGS.EXIT_SIGNAL)
-  const stack = getLong(t, at + ARGS.STACK)
-  const bytes = getLong(t, at + ARGS.STACK_SIZE)
-  if ((flags & 0xff) !== 0 || signal < 0 || signal > 64 || (stack === 0) !== (bytes === 0)) return -E.INVAL
+  const more = t.view.getUint32(at + ARGS.FLAGS + 4, true)
+  if ((more & ~(CLONE_HIGH.CLEAR_SIGHAND | CLONE_HIGH.INTO_CGROUP)) !== 0) return -E.INVAL
+  if ((flags & (CLONE.DETACHED | 0xff)) !== 0) return -E.INVAL
+  if ((flags & CLONE.SIGHAND) !== 0 && (more & CLONE_HIGH.CLEAR_SIGHAND) !== 0) return -E.INVAL
+  if ((flags & (CLONE.THREAD | CLONE.PARENT)) !== 0 && signal !== 0) return -E.INVAL
+  const stack = address(t, at + ARGS.STACK)
+  const bytes = address(t, at + ARGS.STACK_SIZE)
+  if ((stack === 0) !== (bytes === 0) || !isGuest(stack, bytes)) return -E.INVAL
   setInt(t.message, cell, (flags | signal) >>> 0)
   setLong(t.message, cell + 1, stack + bytes)
-  setLong(t.message, cell + 3, getLong(t, at + ARGS.CHILD_TID))
-  setLong(t.message, cell + 4, getLong(t, at + ARGS.TLS))
-  const ptid = t.view.getUint32(at + ARGS.PARENT_TID + 4, true) * HIGH + t.view.getUint32(at + ARGS.PARENT_TID, true)
-  return parentTid(t, 6, cell + 2, flags, ptid)
+  setLong(t.message, cell + 3, word(ARGS.CHILD_TID))
+  setLong(t.message, cell + 4, word(ARGS.TLS))
+  setGrant(t.message, cell + 5, tids === 0 ? 0 : t.view.getInt32(wished, true), more)
+  if (tids > 0 && t.view.getInt32(wished, true) < 1) return -E.INVAL
+  const r = parentTid(t, 6, cell + 2, flags, address(t, at + ARGS.PARENT_TID))
+  return r < 0 ? r : pidfd(t, 6, cell + 6, flags, address(t, at + ARGS.PIDFD))
+}
+function address(t: ThreadView, at: number): number {
+  return t.view.getUint32(at + 4, true) * HIGH + t.view.getUint32(at, true)
 }
 
 /** futex's fourth argument: a timeout for the waiting operations, a number (val2) for the others. */

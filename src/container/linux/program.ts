@@ -18,7 +18,7 @@ export const DO = {
   STRING: 8, IN: 9, OUT: 10, INOUT: 11, BYTES_IN: 12, BYTES_OUT: 13, ARRAY: 14, BULK_IN: 15, BULK_OUT: 16, IOV_IN: 17, IOV_OUT: 18,
   FD_SET: 19, MINCORE: 20,
   // conversions
-  MS: 21, TV: 22, SS: 23, IOCTL: 24, FCNTL: 25, PRCTL: 26, PTID: 27, CLONE3: 28, FUTEX: 29, CAP: 31, REM: 32,
+  MS: 21, TV: 22, SS: 23, IOCTL: 24, FCNTL: 25, PRCTL: 26, PTID: 27, CLONE3: 28, PIDFD: 30, FUTEX: 29, CAP: 31, REM: 32,
   // checks
   RWF: 40, SIGSET: 41, POSITIVE: 42, NOKEY: 43, WORD: 44, NONNEGATIVE: 45, CURRENT: 46,
 } as const
@@ -59,6 +59,7 @@ const CONVERSIONS: Readonly<Record<string, number>> = {
   fcntl: DO.FCNTL,
   prctl: DO.PRCTL,
   ptid: DO.PTID,
+  pidfd: DO.PIDFD,
   clone3: DO.CLONE3,
   futex: DO.FUTEX,
   cap: DO.CAP,
@@ -92,7 +93,7 @@ export function cellsOf(row: Row, args: readonly ArgSpec[]): Cell[] {
     const known = arg >= 0 || name === 'null' || name === 'sp' || name in CONSTANTS || /^-?\d+$/.test(name)
     if (!known) throw new Error(`${row[1]}: no argument ${word}`)
     const at = check || conversion === 'len' ? -1 : cell
-    if (!check) cell += conversion === 'clone3' ? 5 : 1
+    if (!check) cell += conversion === 'clone3' ? 7 : 1
     return { text: word, arg, cell: conversion === 'len' ? cell - 1 : at, conversion }
   })
 }

@@ -7,8 +7,8 @@
 // Cells, in message order: '' = the arguments one to one, or words:
 //   name        that argument (pointers become grants)     -100, 577, AT_FDCWD   a constant     null   an empty grant     sp   %rsp
 //   name.word   converted: ms (milliseconds → timespec, negative → null), tv (timeval → timespec), ss (pselect6's {set, size}),
-//               ioctl fcntl prctl cap (data as the command or version says), len (bytes of an iovec), ptid, futex, rem,
-//               clone3 (five cells)
+//               ioctl fcntl prctl cap (data as the command or version says), len (bytes of an iovec), ptid, pidfd, futex,
+//               rem, clone3 (seven cells)
 //   ?name.word  no cell, a check: rwf, sigset (8 when the argument before isn't null), positive, nonnegative, current (-1 or
 //               more), nokey, word (the futex still holds the value)
 // A note says what is missing; a row with one is partial, without one full.
@@ -38,7 +38,6 @@ const SYSV = 'no System V IPC'
 const MQ = 'no POSIX message queues'
 const AIO = 'no kernel AIO; libraries fall back to threads'
 const NUMA = 'one memory node'
-const PIDFD = 'no process descriptors; callers fall back to pids'
 const MOUNTS = 'the new mount interface; mount(2) is there'
 const INOTIFY = 'no file notification yet; callers poll'
 const LEFT = 'the time not slept is not written back'
@@ -103,9 +102,9 @@ export const SYSCALLS: readonly Row[] = [
   [53, 'socketpair', 'domain:=socket_family type:|socket_type protocol:int sv:addr', 'EAFNOSUPPORT', '', SOCKETS],
   [54, 'setsockopt', 'sockfd:fd level:int optname:int optval:addr optlen:int', 'ENOTSOCK', '', SOCKETS],
   [55, 'getsockopt', 'sockfd:fd level:int optname:int optval:addr optlen:addr', 'ENOTSOCK', '', SOCKETS],
-  [56, 'clone', 'flags:|clone stack:addr parent_tid:addr child_tid:addr tls', 'PM.FORK', 'flags stack parent_tid.ptid child_tid tls', 'no namespaces, no process descriptors'],
-  [57, 'fork', '', 'PM.FORK', '17 0 null 0 0'],
-  [58, 'vfork', '', 'PM.FORK', '16657 0 null 0 0'],
+  [56, 'clone', 'flags:|clone stack:addr parent_tid:addr child_tid:addr tls', 'PM.FORK', 'flags stack parent_tid.ptid child_tid tls 0 parent_tid.pidfd', 'no namespaces'],
+  [57, 'fork', '', 'PM.FORK', '17 0 null 0 0 0 null'],
+  [58, 'vfork', '', 'PM.FORK', '16657 0 null 0 0 0 null'],
   [59, 'execve', 'path argv envp', 'LOCAL.EXECVE'],
   [60, 'exit', 'status:int', 'PM.EXIT_THREAD'],
   [61, 'wait4', 'pid wstatus:>status?+ options:|wait rusage:>rusage?+', 'PM.WAITPID'],
@@ -384,7 +383,7 @@ export const SYSCALLS: readonly Row[] = [
   [334, 'rseq', 'rseq:addr rseq_len:hex flags:int sig:hex', 'ENOSYS', '', "the host's scheduler would write into the guest; libraries do without"],
   [335, 'uretprobe', '', 'ENOSYS', '', 'for the host kernel alone'],
   [336, 'uprobe', '', 'ENOSYS', '', 'for the host kernel alone'],
-  [424, 'pidfd_send_signal', 'pidfd:fd sig:signo info:addr flags:uint', 'ENOSYS', '', PIDFD],
+  [424, 'pidfd_send_signal', 'pidfd:fd sig:signo info:<siginfo? flags:uint', 'PM.PIDFD_SEND_SIGNAL'],
   [425, 'io_uring_setup', 'entries:uint p:addr', 'ENOSYS', '', 'calls without a trap are calls without a message'],
   [426, 'io_uring_enter', 'fd to_submit:uint min_complete:uint flags:uint argp:addr argsz:size', 'ENOSYS', '', 'calls without a trap are calls without a message'],
   [427, 'io_uring_register', 'fd opcode:uint arg:addr nr_args:uint', 'ENOSYS', '', 'calls without a trap are calls without a message'],
@@ -394,13 +393,13 @@ export const SYSCALLS: readonly Row[] = [
   [431, 'fsconfig', 'fs_fd:fd cmd:uint key:addr value:addr aux:int', 'ENOSYS', '', MOUNTS],
   [432, 'fsmount', 'fs_fd:fd flags:uint ms_flags:uint', 'ENOSYS', '', MOUNTS],
   [433, 'fspick', 'dirfd path:str flags:uint', 'ENOSYS', '', MOUNTS],
-  [434, 'pidfd_open', 'pid flags:uint', 'ENOSYS', '', PIDFD],
-  [435, 'clone3', 'cl_args:<[size] size', 'PM.FORK', 'cl_args.clone3', 'as clone; no pidfd, set_tid or cgroup'],
+  [434, 'pidfd_open', 'pid flags:|pidfd', 'PM.PIDFD_OPEN'],
+  [435, 'clone3', 'cl_args:<[size] size', 'PM.FORK', 'cl_args.clone3', 'no namespaces, no control groups'],
   [436, 'close_range', 'first:uint last:uint flags:|close_range', 'FS.CLOSE_RANGE'],
   [437, 'openat2', 'dirfd path how:<[size] size', 'FS.OPENAT2'],
-  [438, 'pidfd_getfd', 'pidfd:fd targetfd:fd flags:uint', 'ENOSYS', '', PIDFD],
+  [438, 'pidfd_getfd', 'pidfd:fd targetfd:fd flags:uint', 'PM.PIDFD_GETFD'],
   [439, 'faccessat2', 'dirfd path mode:|access flags:|faccessat', 'FS.ACCESS'],
-  [440, 'process_madvise', 'pidfd:fd iovec:addr vlen:size advice:=madvise flags:uint', 'ENOSYS', '', PIDFD],
+  [440, 'process_madvise', 'pidfd:fd iovec:addr vlen:size advice:=madvise flags:uint', 'ENOSYS', '', "no reaching into another process's memory"],
   [441, 'epoll_pwait2', 'epfd:fd events:>epoll_event[maxevents] maxevents:int timeout:<timespec? sigmask:<sigset? sigsetsize:size', 'FS.EPOLL_WAIT', '?sigsetsize.sigset epfd events maxevents timeout sigmask'],
   [442, 'mount_setattr', 'dirfd path:str flags:uint uattr:addr usize:size', 'ENOSYS', '', MOUNTS],
   [443, 'quotactl_fd', 'fd cmd:uint id:int addr', 'ENOSYS', '', 'no disk quotas'],
@@ -408,7 +407,7 @@ export const SYSCALLS: readonly Row[] = [
   [445, 'landlock_add_rule', 'ruleset_fd:fd rule_type:int rule_attr:addr flags:uint', 'ENOSYS', '', 'a guest filters nothing: a policy does'],
   [446, 'landlock_restrict_self', 'ruleset_fd:fd flags:uint', 'ENOSYS', '', 'a guest filters nothing: a policy does'],
   [447, 'memfd_secret', 'flags:uint', 'ENOSYS', '', 'off by default in Linux too'],
-  [448, 'process_mrelease', 'pidfd:fd flags:uint', 'ENOSYS', '', PIDFD],
+  [448, 'process_mrelease', 'pidfd:fd flags:uint', 'ENOSYS', '', 'what a killed process had is free at once'],
   [449, 'futex_waitv', 'waiters:addr nr_futexes:uint flags:uint timeout:addr clockid:=clock', 'ENOSYS', '', 'futex is there'],
   [450, 'set_mempolicy_home_node', 'start:addr len:ulong home_node:ulong flags:ulong', 'ENOSYS', '', NUMA],
   [451, 'cachestat', 'fd cstat_range:addr cstat:addr flags:uint', 'ENOSYS', '', 'no page cache of its own'],

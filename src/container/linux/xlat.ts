@@ -86,6 +86,7 @@ export const XLAT: Readonly<Record<string, Xlat>> = {
   timerfd_settime: table('TFD_', 'TIMER_ABSTIME=1 TIMER_CANCEL_ON_SET=2'),
   fallocate: table('FALLOC_FL_', 'KEEP_SIZE=1 PUNCH_HOLE=2 NO_HIDE_STALE=4 COLLAPSE_RANGE=8 ZERO_RANGE=16 INSERT_RANGE=32 UNSHARE_RANGE=64'),
   signalfd: table('SFD_', 'CLOEXEC=0o2000000 NONBLOCK=0o4000'),
+  pidfd: table('PIDFD_', 'NONBLOCK=0o4000 THREAD=0o200'),
   eventfd: table('EFD_', 'SEMAPHORE=1 CLOEXEC=0o2000000 NONBLOCK=0o4000'),
   epoll_create: table('EPOLL_', 'CLOEXEC=0o2000000'),
   inotify_init: table('IN_', 'NONBLOCK=0o4000 CLOEXEC=0o2000000'),

@@ -16,6 +16,7 @@ import { ioctlCalls } from './ioctl.ts'
 import { releaseFileLocks } from './locks.ts'
 import { mapCalls } from './map.ts'
 import { namespaceCalls } from './namespace.ts'
+import { pidfdCalls } from './pidfd.ts'
 import { pollCalls, waitExpired } from './poll.ts'
 import { readwriteCalls } from './readwrite.ts'
 import { signalfdCalls } from './signalfd.ts'
@@ -53,6 +54,7 @@ export function fsCalls(state: FsState): CallVector {
     ...eventfdCalls(state),
     ...timerfdCalls(state),
     ...signalfdCalls(state),
+    ...pidfdCalls(state),
     ...mapCalls(state),
     ...cdevCalls(state),
     ...fprocCalls(state),

@@ -14,6 +14,7 @@ import type { HostFiles } from './hostfiles.ts'
 import type { Caller, FileOps, Fproc, FsType, Inode, OpenFile } from './inode.ts'
 import type { InodeLocks } from './locks.ts'
 import { createMemfs } from './memfs.ts'
+import type { Pidfd } from './pidfd.ts'
 import type { Pipe } from './pipe.ts'
 import type { Store } from './store.ts'
 import type { Timerfd } from './timerfd.ts'
@@ -130,6 +131,8 @@ export interface FsState {
   /** By exec handle: exec.ts. */
   readonly executables: (Executable | null)[]
   readonly signalfds: OpenFile[]
+  /** By ref. */
+  readonly pidfds: Map<number, Pidfd>
   readonly owners: Map<OpenFile, Owner>
   /** /proc/PID/oom_score_adj by pid; absent: 0. */
   readonly oomAdjust: Map<number, number>
@@ -174,6 +177,7 @@ export function createState(sys: Sys, host: HostFiles, store: Store, facts: Fact
     timerfds: [],
     executables: [],
     signalfds: [],
+    pidfds: new Map(),
     owners: new Map(),
     oomAdjust: new Map(),
     dev: null,

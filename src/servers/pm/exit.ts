@@ -4,7 +4,7 @@ import { E } from '../../abi/errno.ts'
 import { EP, int, slotOf, SUSPEND } from '../../abi/message.ts'
 import { SI, SIG } from '../../abi/signals.ts'
 import type { CallVector } from '../../lib/server.ts'
-import { FS } from '../../protocol/fs.ts'
+import { FS, PIDFD_STATE } from '../../protocol/fs.ts'
 import { MACHINE, PM } from '../../protocol/pm.ts'
 import { TTY } from '../../protocol/tty.ts'
 import { VM } from '../../protocol/vm.ts'
@@ -13,7 +13,8 @@ import { wakeWord } from './futex.ts'
 import { endOrphanedGroup } from './job.ts'
 import { CPU_TIMER, POSIX_TIMER, processKey, REAL_TIMER, timerKey, WAIT_TIMER } from './keys.ts'
 import { newPending, type Pm, type Process, STATE, type Task, taskOf, WAITING } from './mproc.ts'
-import { info, send, sendGroup } from './signal.ts'
+import { noteState } from './pidfd.ts'
+import { info, send, sendGroup, userInfo } from './signal.ts'
 import { finish, unqueue } from './suspended.ts'
 import { ask, tell } from './tell.ts'
 import { taskUsage } from './usage.ts'
@@ -72,6 +73,7 @@ export function endProcess(pm: Pm, p: Process, status: number): void {
   p.stopSignal = 0
   p.stopReport = 0
   p.contReport = false
+  noteState(pm, p.ref, PIDFD_STATE.ENDED)
   releaseVforkParent(pm, p)
   if (p.session === p.pid) hangUp(pm, p)
   giveChildrenAway(pm, p)
@@ -93,6 +95,8 @@ export function endTask(pm: Pm, t: Task): void {
   pm.mproc[slotOf(t.endpoint)] = undefined
   pm.tasks.delete(t.tid)
   p.tasks.splice(p.tasks.indexOf(t), 1)
+  noteState(pm, t.ref, PIDFD_STATE.REAPED)
+  if (!p.exiting) leaveChildren(pm, t)
   if (t.waiting === WAITING.FUTEX) unqueue(pm, t)
   t.waiting = WAITING.NONE
   t.pending = newPending()
@@ -112,6 +116,21 @@ function hangUp(pm: Pm, p: Process): void {
   if (foreground > 0) sendGroup(pm, foreground, info(SIG.HUP, SI.KERNEL))
 }
 
+/** A thread's own children go to another of its process. They were to be told (PR_SET_PDEATHSIG). */
+function leaveChildren(pm: Pm, t: Task): void {
+  const heir = t.process.tasks[0]
+  if (heir === undefined) return
+  for (const child of t.process.children) {
+    if (child.forkedBy !== t.tid) continue
+    child.forkedBy = heir.tid
+    parentDied(pm, child, t)
+  }
+}
+function parentDied(pm: Pm, child: Process, by: Task): void {
+  for (const one of child.tasks.slice())
+    if (one.parentDeathSignal !== 0) send(pm, child, null, userInfo(one.parentDeathSignal, SI.USER, by))
+}
+
 function giveChildrenAway(pm: Pm, p: Process): void {
   if (p.children.length === 0) return
   const { children } = p
@@ -121,10 +140,11 @@ function giveChildrenAway(pm: Pm, p: Process): void {
     child.parent = heir
     heir.children.push(child)
     child.exitSignal = SIG.CHLD
+    child.forkedBy = heir.leader.tid
   }
   for (const child of children) {
     if (child.state === STATE.ZOMBIE) childEnded(pm, child)
-    else if (child.leader.parentDeathSignal !== 0) send(pm, child, null, info(child.leader.parentDeathSignal, SI.USER))
+    else parentDied(pm, child, p.leader)
     endOrphanedGroup(pm, child, p, false)
   }
 }
@@ -139,4 +159,5 @@ export function reap(pm: Pm, p: Process): void {
   const at = children.indexOf(p)
   if (at >= 0) children.splice(at, 1)
   pm.processes.delete(p.pid)
+  noteState(pm, p.ref, PIDFD_STATE.REAPED)
 }

@@ -1,10 +1,10 @@
 // New processes and threads: fork, vfork, clone; a machine's first processes (SPAWN); and what exec does to a process's own state.
 // clone(2), execve(2); kernel/fork.c copy_process. Either everything about a child is set up, here and in VM, FS and the container, or
 // nothing is.
-import { CLONE } from '../../abi/clone.ts'
+import { CLONE, CLONE_HIGH } from '../../abi/clone.ts'
 import { E } from '../../abi/errno.ts'
 import { EP, high, int, type Message, slotOf, SUSPEND, uint, ulong } from '../../abi/message.ts'
-import { SIG, SIG_IGN, SIGACTION, SIGMAX, SS } from '../../abi/signals.ts'
+import { SIG, SIG_IGN, SIGMAX, SS } from '../../abi/signals.ts'
 import type { CallVector } from '../../lib/server.ts'
 import { FS } from '../../protocol/fs.ts'
 import { PM } from '../../protocol/pm.ts'
@@ -14,8 +14,9 @@ import { endTask, reap, releaseVforkParent } from './exit.ts'
 import { armCpuTimer } from './itimer.ts'
 import { CPU_TIMER, processKey } from './keys.ts'
 import {
-  allocatePid, CAP, capable, copyCred, newProcess, newTask, type Pm, type Process, RLIMIT, rootCred, STATE, type Task, taskOf, WAITING,
+  actionRow, allocatePid, CAP, capable, copyCred, newProcess, newTask, PID_MAX, pidInUse, type Pm, type Process, RLIMIT, rootCred, STATE, type Task, taskOf, WAITING,
 } from './mproc.ts'
+import { descriptorOf } from './pidfd.ts'
 import { handlerOf } from './signal.ts'
 import { ask, grantOf, setCred } from './tell.ts'
 
@@ -42,17 +43,24 @@ export function forkCalls(pm: Pm): CallVector {
 
 function fork(pm: Pm, t: Task, m: Message): number {
   const flags = uint(m, 0)
-  const bad = refuse(pm, t, flags)
+  const more = high(m, 5)
+  const bad = refuse(pm, t, flags, more)
   if (bad < 0) return bad
-  const pid = allocatePid(pm)
-  if (pid < 0) return -E.AGAIN
+  const pid = int(m, 5) === 0 ? allocatePid(pm) : wishedPid(pm, t, int(m, 5))
+  if (pid < 0) return pid
   const endpoint = pm.sys.fork(t.endpoint, flags, ulong(m, 1), ulong(m, 4))
   if (endpoint < 0) return endpoint
   const bad2 = tellServers(pm, t.endpoint, endpoint, flags)
   if (bad2 < 0) return bad2
   const child = (flags & CLONE.THREAD) !== 0 ? newThread(pm, t, pid, flags) : newChild(pm, t, pid, flags)
   child.clearTid = (flags & CLONE.CHILD_CLEARTID) !== 0 ? ulong(m, 3) : 0
+  if ((more & CLONE_HIGH.CLEAR_SIGHAND) !== 0) resetHandlers(child.process)
   enter(pm, child, endpoint)
+  if ((flags & CLONE.PIDFD) !== 0) {
+    const fd = descriptorOf(pm, t, child.process, 0)
+    if (fd < 0) return undo(pm, t, child, -fd)
+    pm.sys.view.setInt32(grantOf(m, 6), fd, true)
+  }
   const parentTid = grantOf(m, 2)
   if ((flags & CLONE.PARENT_SETTID) !== 0 && parentTid >= 0) pm.sys.view.setInt32(parentTid, pid, true)
   if ((flags & CLONE.VFORK) === 0) return pid
@@ -61,19 +69,30 @@ function fork(pm: Pm, t: Task, m: Message): number {
   return SUSPEND
 }
 
-function refuse(pm: Pm, t: Task, flags: number): number {
-  if ((flags & (NEW_NAMESPACES | CLONE.PIDFD)) !== 0) return -E.INVAL
-  if ((flags & CLONE.THREAD) !== 0 && (flags & CLONE.SIGHAND) === 0) return -E.INVAL
-  if ((flags & CLONE.SIGHAND) !== 0 && (flags & CLONE.VM) === 0) return -E.INVAL
-  if ((flags & CLONE.PARENT) !== 0 && t.process.parent === pm.init) return -E.INVAL
+/** In the order of kernel/fork.c. Namespaces are nobody's to make: a machine nests by domains. */
+function refuse(pm: Pm, t: Task, flags: number, more: number): number {
+  const all = (mask: number): boolean => (flags & mask) === mask
+  const invalid =
+    all(CLONE.PIDFD | CLONE.PARENT_SETTID) || all(CLONE.NEWNS | CLONE.FS) || all(CLONE.NEWUSER | CLONE.FS) ||
+    (all(CLONE.THREAD) && !all(CLONE.SIGHAND)) || (all(CLONE.SIGHAND) && !all(CLONE.VM)) ||
+    (all(CLONE.THREAD) && (flags & (CLONE.NEWUSER | CLONE.NEWPID)) !== 0) || (all(CLONE.PIDFD) && (flags & (CLONE.DETACHED | CLONE.THREAD)) !== 0)
+  if (invalid) return -E.INVAL
   if (pm.tasks.size >= pm.options.maxProcesses) return -E.AGAIN
   const privileged = t.cred.uid === 0 || capable(t.cred, CAP.SYS_RESOURCE) || capable(t.cred, CAP.SYS_ADMIN)
-  return !privileged && tasksOf(pm, t.cred.uid) >= t.process.limits[2 * RLIMIT.NPROC] ? -E.AGAIN : 0
+  if (!privileged && tasksOf(pm, t.cred.uid) >= t.process.limits[2 * RLIMIT.NPROC]) return -E.AGAIN
+  if ((flags & NEW_NAMESPACES) !== 0) return all(CLONE.NEWIPC | CLONE.SYSVSEM) ? -E.INVAL : -E.PERM
+  return (more & CLONE_HIGH.INTO_CGROUP) !== 0 ? -E.BADF : 0
 }
 function tasksOf(pm: Pm, uid: number): number {
   let n = 0
   for (const t of pm.tasks.values()) if (t.cred.uid === uid) n++
   return n
+}
+/** clone3's set_tid: that very id, or none. */
+function wishedPid(pm: Pm, t: Task, pid: number): number {
+  if (pid >= (pm.options.pidMax ?? PID_MAX)) return -E.INVAL
+  if (!capable(t.cred, CAP.SYS_ADMIN) && !capable(t.cred, CAP.CHECKPOINT_RESTORE)) return -E.PERM
+  return pidInUse(pm, pid) ? -E.EXIST : pid
 }
 
 function tellServers(pm: Pm, parent: number, child: number, flags: number): number {
@@ -138,7 +157,9 @@ function newChild(pm: Pm, t: Task, pid: number, flags: number): Task {
   p.pgrp = from.pgrp
   p.session = from.session
   p.exitSignal = (flags & CLONE.PARENT) !== 0 ? from.exitSignal : flags & 0xff
-  p.actions = from.actions.slice()
+  p.forkedBy = t.tid
+  p.space = (flags & CLONE.VM) !== 0 ? from.space : ++pm.lastSpace
+  p.actions = (flags & CLONE.SIGHAND) !== 0 ? from.actions : from.actions.slice()
   p.limits = from.limits.slice()
   p.dumpable = from.dumpable
   p.keepCaps = from.keepCaps
@@ -152,6 +173,9 @@ function newChild(pm: Pm, t: Task, pid: number, flags: number): Task {
 function forkFailed(pm: Pm, t: Task, endpoint: number, error: number): number {
   const child = taskOf(pm, endpoint)
   if (child === undefined || (child.process.parent !== t.process && child.process !== t.process)) return -error
+  return undo(pm, t, child, error)
+}
+function undo(pm: Pm, t: Task, child: Task, error: number): number {
   const p = child.process
   if (t.waiting === WAITING.VFORK && p.vforkParent === t.endpoint) t.waiting = WAITING.NONE
   endTask(pm, child)
@@ -182,6 +206,7 @@ function spawn(pm: Pm, m: Message): number {
     cred.permitted = { lo: 0, hi: 0 }
   }
   const p = newProcess(pid, pm.init, cred)
+  p.space = ++pm.lastSpace
   p.job = int(m, 5)
   p.limits = pm.init.limits.slice()
   enterProcess(pm, p)
@@ -203,12 +228,8 @@ function exec(pm: Pm, t: Task, m: Message): number {
     pm.tasks.set(p.pid, t)
     p.leader = t
   }
-  for (let signo = 1; signo <= SIGMAX; signo++) {
-    const ignored = handlerOf(p, signo) === SIG_IGN
-    const row = (signo * SIGACTION.BYTES) / 4
-    p.actions.fill(0, row, row + SIGACTION.BYTES / 4)
-    if (ignored) p.actions[row] = SIG_IGN
-  }
+  resetHandlers(p)
+  p.space = ++pm.lastSpace
   t.altSp = 0
   t.altSize = 0
   t.altFlags = SS.DISABLE
@@ -226,6 +247,12 @@ function exec(pm: Pm, t: Task, m: Message): number {
   setCred(pm, t)
   releaseVforkParent(pm, p)
   return 0
+}
+/** In a table of its own: ignored signals stay so, handlers are gone (flush_signal_handlers, unshare_sighand). */
+function resetHandlers(p: Process): void {
+  const ignored = Array.from({ length: SIGMAX }, (_, k) => k + 1).filter(signo => handlerOf(p, signo) === SIG_IGN)
+  p.actions = new Uint32Array(p.actions.length)
+  for (const signo of ignored) p.actions[actionRow(signo)] = SIG_IGN
 }
 function idOf(m: Message, k: number): number {
   return high(m, k) < 0 || int(m, k) === -1 ? -1 : uint(m, k)

@@ -7,7 +7,7 @@ import type { CallVector } from '../../lib/server.ts'
 import { PM } from '../../protocol/pm.ts'
 import { VM } from '../../protocol/vm.ts'
 import { timerKey, WAIT_TIMER } from './keys.ts'
-import { type Pm, type Process, type Task, taskOf, WAITING } from './mproc.ts'
+import { type Pm, type Task, taskOf, WAITING } from './mproc.ts'
 import { isDue } from './signal.ts'
 import { finish } from './suspended.ts'
 import { readTimespec } from './time.ts'
@@ -61,7 +61,7 @@ const key: Key = { space: 0, object: 0, address: 0 }
 const otherKey: Key = { space: 0, object: 0, address: 0 }
 const out = message()
 
-/** Private words: space = -(pid whose address space it is), object 0. Shared ones: device (not below 0), inode, offset. */
+/** Private words: space = -(number of the address space), object 0. Shared ones: device (not below 0), inode, offset. */
 function findKey(pm: Pm, t: Task, address: number, isPrivate: boolean, to: Key): void {
   if (!isPrivate) {
     out.fill(0)
@@ -75,14 +75,9 @@ function findKey(pm: Pm, t: Task, address: number, isPrivate: boolean, to: Key):
       return
     }
   }
-  to.space = -ownerOf(pm, t.process).pid
+  to.space = -t.process.space
   to.object = 0
   to.address = address
-}
-/** Whose address space the process lives in: until it execs a vfork child's is its parent's. */
-function ownerOf(pm: Pm, p: Process): Process {
-  const parent = p.vforkParent < 0 ? undefined : taskOf(pm, p.vforkParent)
-  return parent === undefined ? p : ownerOf(pm, parent.process)
 }
 function waitsFor(t: Task, k: Key): boolean {
   const r = t.request

@@ -2,6 +2,7 @@
 // Records only, no behaviour; ids are those of the machine's own namespace. MINIX's mproc.h.
 // Invariants: a Task is in `mproc` as long as its endpoint lives; a Process is in `processes` from fork until it is reaped, and the tid
 // of its leader is its pid; `children` lists in order of birth; pid 1 is a record nobody runs, parent of every orphan.
+import { E } from '../../abi/errno.ts'
 import { NONE, slotOf } from '../../abi/message.ts'
 import { SIGACTION, SIGMAX, SS } from '../../abi/signals.ts'
 import type { Sys } from '../../lib/server.ts'
@@ -79,6 +80,8 @@ export interface Task {
   inCall: number
   /** CHILD, SIGINFO, SLEEP: the request (WAIT_* of the file that owns it); arena offsets of its grants. */
   request: Request
+  /** What FS knows the thread by, if it has descriptors for it alone (pidfd.ts); 0: nothing. */
+  ref: number
   /** A nanosleep that a signal cut short and that may be issued again: when it would have ended (monotonic ms), or -1. */
   restartAt: number
 }
@@ -91,6 +94,8 @@ export interface Request {
   statusAt: number
   infoAt: number
   usageAt: number
+  /** CHILD: it is wait4, which answers the child's pid; waitid answers 0. */
+  answersPid: boolean
   /** SIGINFO: the set waited for. */
   set: Bits
   /** SLEEP: where the remaining time goes. */
@@ -139,6 +144,8 @@ export interface Process {
   leader: Task
   parent: Process
   children: Process[]
+  /** The parent's thread that made it, or has taken it over from one that ended (__WNOTHREAD, PR_SET_PDEATHSIG). */
+  forkedBy: number
   pgrp: number
   session: number
   /** What the parent gets when it ends: SIGCHLD, 0, … */
@@ -162,6 +169,8 @@ export interface Process {
   waited: Usage
   timers: IntervalTimer[]
   posixTimers: PosixTimer[]
+  /** Which address space it lives in: shared by CLONE_VM, new at exec. Never used again for another. */
+  space: number
   /** Has called exec since fork (setpgid's EACCES). */
   execed: boolean
   dumpable: number
@@ -173,6 +182,8 @@ export interface Process {
   vforkParent: number
   /** First process of the machine: its job number, else -1. */
   job: number
+  /** What FS knows it by, if it has descriptors for it (pidfd.ts); 0: nothing. */
+  ref: number
   /** FS has a signalfd of it: tell about new signals. */
   watched: boolean
 }
@@ -211,6 +222,9 @@ export interface Pm {
   /** Tasks that wait for a futex, first come first. */
   readonly sleepers: Task[]
   lastPid: number
+  lastSpace: number
+  /** Last ref given out. */
+  lastRef: number
   hostname: string
   domainname: string
 }
@@ -227,7 +241,7 @@ export function taskOf(pm: Pm, endpoint: number): Task | undefined {
 }
 
 export function newRequest(): Request {
-  return { idType: 0, id: 0, options: 0, statusAt: -1, infoAt: -1, usageAt: -1, set: { lo: 0, hi: 0 }, remAt: -1, absolute: false, until: 0, space: 0, object: 0, address: 0 }
+  return { idType: 0, id: 0, options: 0, statusAt: -1, infoAt: -1, usageAt: -1, answersPid: true, set: { lo: 0, hi: 0 }, remAt: -1, absolute: false, until: 0, space: 0, object: 0, address: 0 }
 }
 
 export function newTask(tid: number, process: Process, cred: Cred): Task {
@@ -235,7 +249,7 @@ export function newTask(tid: number, process: Process, cred: Cred): Task {
     endpoint: NONE, tid, process, cred, comm: '', start: 0, nice: 0, policy: 0, priority: 0, resetOnFork: false, affinity: new Uint8Array(128),
     timerSlack: 50000, noNewPrivs: false, parentDeathSignal: 0, blocked: { lo: 0, hi: 0 }, realBlocked: { lo: 0, hi: 0 }, savedMask: null,
     frameMask: { lo: 0, hi: 0 }, frameSigno: 0, pending: newPending(), altSp: 0, altSize: 0, altFlags: SS.DISABLE, clearTid: 0, robustList: 0,
-    waiting: WAITING.NONE, result: 0, inCall: 0, request: newRequest(), restartAt: -1,
+    waiting: WAITING.NONE, result: 0, inCall: 0, request: newRequest(), restartAt: -1, ref: 0,
   }
 }
 
@@ -245,11 +259,11 @@ export function newPending(): Pending {
 
 export function newProcess(pid: number, parent: Process | null, cred: Cred): Process {
   const p = {
-    pid, index: -1, tasks: [], children: [], pgrp: pid, session: pid, exitSignal: 17, state: STATE.RUNNING, status: 0, exiting: false, stopSignal: 0,
+    pid, index: -1, tasks: [], children: [], forkedBy: 0, pgrp: pid, session: pid, exitSignal: 17, state: STATE.RUNNING, status: 0, exiting: false, stopSignal: 0,
     stopReport: 0, contReport: false, actions: new Uint32Array((SIGMAX + 1) * (SIGACTION.BYTES / 4)), pending: newPending(),
     limits: new Float64Array(2 * RLIMIT.COUNT).fill(Number.POSITIVE_INFINITY), dead: { user: 0, system: 0 }, waited: { user: 0, system: 0 },
-    timers: [newTimer(), newTimer(), newTimer()], posixTimers: [], execed: false, dumpable: 1, keepCaps: false, subreaper: false,
-    thpDisable: false, personality: 0, vforkParent: -1, job: -1, watched: false,
+    timers: [newTimer(), newTimer(), newTimer()], posixTimers: [], space: 0, execed: false, dumpable: 1, keepCaps: false, subreaper: false,
+    thpDisable: false, personality: 0, vforkParent: -1, job: -1, ref: 0, watched: false,
   } as unknown as Process
   p.parent = parent ?? p
   p.leader = newTask(pid, p, cred)
@@ -265,22 +279,24 @@ export function actionRow(signo: number): number {
   return signo * (SIGACTION.BYTES / 4)
 }
 
-/** Next free pid: counts up, wraps at pid_max to 300 as Linux does, never one still in use as a pid, tid, group or session. */
+/** Ids stay below, unless the machine says otherwise. */
+export const PID_MAX = 32768
+/** Next free pid, or -EAGAIN: counts up, wraps at pid_max to 300 as Linux does, never one still in use as a pid, tid, group or session. */
 export function allocatePid(pm: Pm): number {
-  const max = pm.options.pidMax ?? 32768
+  const max = pm.options.pidMax ?? PID_MAX
   for (let tries = 0; tries < max; tries++) {
     pm.lastPid = pm.lastPid + 1 >= max ? 300 : pm.lastPid + 1
     if (!pidInUse(pm, pm.lastPid)) return pm.lastPid
   }
-  return -1
+  return -E.AGAIN
 }
-function pidInUse(pm: Pm, pid: number): boolean {
+export function pidInUse(pm: Pm, pid: number): boolean {
   if (pm.tasks.has(pid) || pm.processes.has(pid)) return true
   for (const p of pm.processes.values()) if (p.pgrp === pid || p.session === pid) return true
   return false
 }
 
-export const CAP = { CHOWN: 0, KILL: 5, SETGID: 6, SETUID: 7, SETPCAP: 8, SYS_PTRACE: 19, SYS_ADMIN: 21, SYS_NICE: 23, SYS_RESOURCE: 24 } as const
+export const CAP = { CHOWN: 0, KILL: 5, SETGID: 6, SETUID: 7, SETPCAP: 8, SYS_PTRACE: 19, SYS_ADMIN: 21, SYS_NICE: 23, SYS_RESOURCE: 24, CHECKPOINT_RESTORE: 40 } as const
 export const LAST_CAP = 40
 /** All capabilities: bits 0–40. */
 export const ALL_CAPS: Readonly<Bits> = { lo: -1, hi: 0x1ff }

@@ -17,6 +17,7 @@ import { jobCalls } from './job.ts'
 import { CPU_TIMER, POSIX_TIMER, REAL_TIMER, WAIT_TIMER } from './keys.ts'
 import { initialLimits, limitCalls } from './limit.ts'
 import { newProcess, type Pm, type PmOptions, rootCred, taskOf } from './mproc.ts'
+import { pidfdCalls } from './pidfd.ts'
 import { prctlCalls } from './prctl.ts'
 import { kernelSignals } from './signal.ts'
 import { signalCalls } from './sigcalls.ts'
@@ -52,7 +53,7 @@ export function newPm(sys: Sys, options: PmOptions): Pm {
   const init = newProcess(1, null, rootCred())
   init.leader.comm = 'init'
   const pm: Pm = {
-    sys, options, mproc: [], processes: new Map([[1, init]]), tasks: new Map(), byIndex: [], init, timers: new Timers(sys, 256), sleepers: [], lastPid: 1,
+    sys, options, mproc: [], processes: new Map([[1, init]]), tasks: new Map(), byIndex: [], init, timers: new Timers(sys, 256), sleepers: [], lastPid: 1, lastRef: 0, lastSpace: 0,
     hostname: options.hostname, domainname: options.domainname ?? '(none)',
   }
   for (let cpu = 0; cpu < options.cpus; cpu++) init.leader.affinity[cpu >> 3] |= 1 << (cpu & 7)
@@ -64,7 +65,7 @@ function callVector(pm: Pm): CallVector {
   return {
     ...forkCalls(pm), ...exitCalls(pm), ...waitCalls(pm), ...boundaryCalls(pm), ...signalCalls(pm), ...idCalls(pm), ...jobCalls(pm),
     ...capabilityCalls(pm), ...timeCalls(pm), ...timerCalls(pm), ...limitCalls(pm), ...usageCalls(pm), ...prctlCalls(pm),
-    ...infoCalls(pm), ...futexCalls(pm),
+    ...infoCalls(pm), ...futexCalls(pm), ...pidfdCalls(pm),
     [COMMON_CALL.CANCEL]: m => {
       const t = taskOf(pm, int(m, 0))
       if (t !== undefined) interruptWait(pm, t)

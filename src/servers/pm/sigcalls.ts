@@ -85,10 +85,11 @@ function tgkill(pm: Pm, t: Task, tgid: number, tid: number, signo: number, i: In
 }
 
 function queueInfo(pm: Pm, t: Task, m: Message): number {
-  const i = readInfo(pm, m, 2, int(m, 1))
+  const i = readInfo(pm, m, 2)
   if (i === null) return -E.FAULT
   const pid = int(m, 0)
   const signo = int(m, 1)
+  i[0] = signo
   if (isForged(i) && pid !== t.process.pid) return -E.PERM
   if (signo < 0 || signo > SIGMAX) return -E.INVAL
   const p = pm.processes.get(pid) ?? pm.tasks.get(pid)?.process
@@ -97,22 +98,22 @@ function queueInfo(pm: Pm, t: Task, m: Message): number {
   return signo === 0 ? 0 : send(pm, p, null, i)
 }
 function tgQueueInfo(pm: Pm, t: Task, m: Message): number {
-  const i = readInfo(pm, m, 3, int(m, 2))
+  const i = readInfo(pm, m, 3)
   if (i === null) return -E.FAULT
+  i[0] = int(m, 2)
   if (int(m, 0) <= 0 || int(m, 1) <= 0) return -E.INVAL
   if (isForged(i) && int(m, 1) !== t.tid) return -E.PERM
   return tgkill(pm, t, int(m, 0), int(m, 1), int(m, 2), i)
 }
-function readInfo(pm: Pm, m: Message, k: number, signo: number): Int32Array | null {
+export function readInfo(pm: Pm, m: Message, k: number): Int32Array | null {
   const at = need(m, k, SIGINFO.BYTES)
   if (at < 0) return null
   const i = new Int32Array(SIGINFO.BYTES / 4)
   for (let w = 0; w < i.length; w++) i[w] = pm.sys.view.getInt32(at + 4 * w, true)
-  i[0] = signo
   return i
 }
 /** Codes only the kernel and kill may claim, except towards oneself. */
-function isForged(i: Int32Array): boolean {
+export function isForged(i: Int32Array): boolean {
   const code = i[SIGINFO.CODE >> 2]
   return code >= 0 || code === SI.TKILL
 }

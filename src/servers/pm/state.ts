@@ -13,6 +13,8 @@ interface ProcessRecord extends Plain<Process> {
 }
 interface PmRecord {
   lastPid: number
+  lastRef: number
+  lastSpace: number
   hostname: string
   domainname: string
   processes: ProcessRecord[]
@@ -22,7 +24,7 @@ interface PmRecord {
 
 export function exportPm(pm: Pm): PmRecord {
   return structuredClone({
-    lastPid: pm.lastPid, hostname: pm.hostname, domainname: pm.domainname,
+    lastPid: pm.lastPid, lastRef: pm.lastRef, lastSpace: pm.lastSpace, hostname: pm.hostname, domainname: pm.domainname,
     processes: Array.from(pm.processes.values(), processRecord),
     tasks: Array.from(pm.tasks.values(), taskRecord),
     timers: pm.timers.exportState(),
@@ -40,6 +42,8 @@ function processRecord(p: Process): ProcessRecord {
 export function importPm(pm: Pm, state: unknown): void {
   const record = structuredClone(state) as PmRecord
   pm.lastPid = record.lastPid
+  pm.lastRef = record.lastRef
+  pm.lastSpace = record.lastSpace
   pm.hostname = record.hostname
   pm.domainname = record.domainname
   pm.processes.clear()

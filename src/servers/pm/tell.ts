@@ -9,12 +9,13 @@ import type { Cred, Pm, Task } from './mproc.ts'
 const out: Message = message()
 
 /** Request to a server that answers at once. */
-export function ask(pm: Pm, dst: number, type: number, a = 0, b = 0, c = 0): number {
+export function ask(pm: Pm, dst: number, type: number, a = 0, b = 0, c = 0, d = 0): number {
   out.fill(0)
   out[TYPE] = type
   setLong(out, 0, a)
   setLong(out, 1, b)
   setLong(out, 2, c)
+  setLong(out, 3, d)
   return pm.sys.sendrec(dst, out)
 }
 /** News to a server, delivered when it is idle. */

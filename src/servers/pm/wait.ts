@@ -7,6 +7,7 @@ import type { CallVector } from '../../lib/server.ts'
 import { PM } from '../../protocol/pm.ts'
 import { reap } from './exit.ts'
 import { type Pm, type Process, type Request, STATE, type Task, taskOf, type Usage, WAITING } from './mproc.ts'
+import { isNonblocking, targetOf } from './pidfd.ts'
 import { flagsOf, handlerOf, info, isDue, noChildStop, send } from './signal.ts'
 import { finish, writeInfo } from './suspended.ts'
 import { grantOf } from './tell.ts'
@@ -42,6 +43,7 @@ function wait4(pm: Pm, t: Task, m: Message): number {
   r.statusAt = grantOf(m, 1)
   r.usageAt = grantOf(m, 3)
   r.infoAt = -1
+  r.answersPid = true
   return begin(pm, t)
 }
 
@@ -50,17 +52,26 @@ function waitid(pm: Pm, t: Task, m: Message): number {
   const id = int(m, 1)
   const options = int(m, 3)
   if ((options & ~WAITID_OPTIONS) !== 0 || (options & (W.EXITED | W.UNTRACED | W.CONTINUED)) === 0) return -E.INVAL
-  if (idType === P.PIDFD) return id < 0 ? -E.INVAL : -E.BADF
-  if (idType < 0 || idType > P.PIDFD || (idType === P.PID && id <= 0) || (idType === P.PGID && id < 0)) return -E.INVAL
+  if (idType < 0 || idType > P.PIDFD || (idType === P.PID && id <= 0) || (idType === P.PGID && id < 0) || (idType === P.PIDFD && id < 0))
+    return -E.INVAL
   const r = t.request
-  r.idType = idType
+  r.idType = idType === P.PIDFD ? P.PID : idType
   r.id = idType === P.PGID && id === 0 ? t.process.pgrp : id
   r.options = options
+  let patient = true
+  if (idType === P.PIDFD) {
+    const target = targetOf(pm, t, id)
+    if (typeof target === 'number') return target === -E.BADF ? target : -E.CHILD
+    r.id = target.process.pid
+    patient = !isNonblocking(pm, t, id)
+    if (!patient) r.options |= W.NOHANG
+  }
   r.statusAt = -1
   r.infoAt = grantOf(m, 2)
   r.usageAt = grantOf(m, 4)
+  r.answersPid = false
   const result = begin(pm, t)
-  return result > 0 ? 0 : result
+  return result > 0 ? 0 : result === 0 && !patient && (options & W.NOHANG) === 0 ? -E.AGAIN : result
 }
 
 function begin(pm: Pm, t: Task): number {
@@ -79,11 +90,13 @@ function look(pm: Pm, t: Task): number {
   const r = t.request
   let any = false
   for (const p of t.process.children) {
-    if (!isEligible(p, r)) continue
-    any = true
+    if (!isEligible(t, p, r)) continue
     if (p.state === STATE.ZOMBIE) {
       if ((r.options & W.EXITED) !== 0) return takeZombie(pm, t, p)
-    } else if (p.stopReport !== 0 && (r.options & W.UNTRACED) !== 0) return takeStop(pm, t, p)
+      continue
+    }
+    any = true
+    if (p.stopReport !== 0 && (r.options & W.UNTRACED) !== 0) return takeStop(pm, t, p)
     else if (p.contReport && (r.options & W.CONTINUED) !== 0) return takeContinue(pm, t, p)
   }
   if (!any) return -E.CHILD
@@ -93,7 +106,8 @@ function look(pm: Pm, t: Task): number {
   if (r.usageAt >= 0) pm.sys.mem.fill(0, r.usageAt, r.usageAt + 144)
   return 0
 }
-function isEligible(p: Process, r: Request): boolean {
+function isEligible(t: Task, p: Process, r: Request): boolean {
+  if ((r.options & W.NOTHREAD) !== 0 && p.forkedBy !== t.tid) return false
   if (r.idType === P.PID && p.pid !== r.id) return false
   if (r.idType === P.PGID && p.pgrp !== r.id) return false
   if ((r.options & W.ALL) !== 0) return true
@@ -183,6 +197,6 @@ export function wakeWaiters(pm: Pm, parent: Process): void {
   for (const t of parent.tasks.slice()) {
     if (t.waiting !== WAITING.CHILD) continue
     const result = look(pm, t)
-    if (result !== SUSPEND) finish(pm, t, t.request.infoAt >= 0 && result > 0 ? 0 : result)
+    if (result !== SUSPEND) finish(pm, t, result > 0 && !t.request.answersPid ? 0 : result)
   }
 }
