@@ -110,7 +110,7 @@ function shapeOf(row: Row): string[] {
   return cellsOf(row, args)
     .filter(c => c.text[0] !== '?')
     .flatMap(c => {
-      if (c.conversion === 'clone3') return ['value', 'value', 'grant', 'value', 'value']
+      if (c.conversion === 'clone3') return ['value', 'value', 'grant', 'value', 'value', 'value', 'grant']
       if (c.text === 'null') return ['grant']
       if (c.conversion === 'len' || c.arg < 0) return ['value']
       if (c.conversion !== '') return ['grant']
@@ -178,7 +178,8 @@ const decoded: readonly [name: string, set: (g: Guest) => void, result: number, 
   ['clone', g => g.post('clone', 0x1200011, 0, A, B, 5), 0, cells(0x1200011, 0, null, B, 5)],
   ['clone that wants the id', g => g.post('clone', 0x100011, 0, A, 0, 0), 0, g => expect(high(g.message, 2)).toBe(4)],
   ['clone3', g => g.post('clone3', g.long(A, 0x4100, 0, B, 0, 17, 0x20000, 0x8000, 77, 0, 0, 0), 88), 0, cells(0x4111, 0x28000, null, B, 77)],
-  ['clone3 with CLONE_CLEAR_SIGHAND falls back', g => g.post('clone3', g.long(A, 2 ** 32, 0, 0, 0, 17, 0, 0, 0), 64), -E.NOSYS, () => {}],
+  ['clone3 with CLONE_CLEAR_SIGHAND', g => g.post('clone3', g.long(A, 2 ** 32, 0, 0, 0, 17, 0, 0, 0), 64), 0, g => expect([long(g.message, 0), high(g.message, 5)]).toEqual([17, 1])],
+  ['clone3 with a flag nobody knows', g => g.post('clone3', g.long(A, 2 ** 40, 0, 0, 0, 17, 0, 0, 0), 64), -E.INVAL, () => {}],
   ['clone3 of the wrong size', g => g.post('clone3', A, 8), -E.INVAL, () => {}],
   ['prctl PR_SET_NAME', g => g.post('prctl', 15, g.string(A, 'a name that is too long')), 0, g => expect(g.text(5)).toBe('a name that is \0')],
   ['prctl PR_GET_NAME', g => g.post('prctl', 16, A), 0, g => expect(g.text(5)).toBe('\0'.repeat(16))],

@@ -150,13 +150,28 @@ function sendOne(pm: Pm, p: Process, task: Task | null, i: Int32Array): number {
   if (!isBlocked(first, signo) && isIgnored(p, signo) && signo !== SIG.KILL) return 0
   const queue = task === null ? p.pending : task.pending
   if (signo < SIGRTMIN && has(queue, signo)) return 0
-  if (signo >= SIGRTMIN && p.pending.infos.length + first.pending.infos.length >= p.limits[2 * RLIMIT.SIGPENDING]) {
-    if (i[SIGINFO.CODE >> 2] < 0) return -E.AGAIN
-    add(queue, signo)
-  } else enqueue(queue, i)
+  const code = i[SIGINFO.CODE >> 2]
+  if (signo !== SIG.KILL && (signo < SIGRTMIN && code >= 0 || hasRoom(pm, p, first))) enqueue(queue, i)
+  else if (signo >= SIGRTMIN && code !== SI.USER) return -E.AGAIN
+  else add(queue, signo) // without its details
   if (p.watched) for (const t of p.tasks) tell(pm, EP.FS, FS.SIGNALLED, t.endpoint)
   complete(pm, p, task, signo)
   return 0
+}
+
+/** RLIMIT_SIGPENDING counts what is queued for all processes of a user. */
+function hasRoom(pm: Pm, p: Process, t: Task): boolean {
+  const limit = p.limits[2 * RLIMIT.SIGPENDING]
+  return limit === Number.POSITIVE_INFINITY || queuedFor(pm, t.cred.uid) < limit
+}
+export function queuedFor(pm: Pm, uid: number): number {
+  let n = 0
+  for (const t of pm.tasks.values()) {
+    if (t.cred.uid !== uid) continue
+    n += t.pending.infos.length
+    if (t === t.process.leader) n += t.process.pending.infos.length + t.process.posixTimers.length
+  }
+  return n
 }
 
 /** Find the thread that takes the signal, and get it there. */
