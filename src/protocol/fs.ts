@@ -2,7 +2,7 @@
 import { LINUX, MOL, numbers } from './table.ts'
 
 export const fsCalls = {
-  READ: [3, 'fd buf> len'],
+  READ: [3, 'fd buf> len'], // len of this and its kin: bytes, or the -errno the caller's buffer is refused with once the descriptor is found good
   WRITE: [4, 'fd buf< len'],
   OPEN: [5, 'dirfd path< flags mode'], // open, openat, creat (dirfd AT_FDCWD = -100)
   CLOSE: [6, 'fd'],
@@ -40,8 +40,8 @@ export const fsCalls = {
   POLL: [LINUX + 7, 'fds<> nfds timeout< sigmask<'], // poll, ppoll: timeout a timespec (the container turns poll's milliseconds into one)
   PREAD64: [LINUX + 17, 'fd buf> len offset'],
   PWRITE64: [LINUX + 18, 'fd buf< len offset'],
-  READV: [LINUX + 19, 'fd buf> len offset'], // container scatters; offset -1 = none (readv, preadv, preadv2)
-  WRITEV: [LINUX + 20, 'fd buf< len offset'],
+  READV: [LINUX + 19, 'fd buf> len offset flags'], // container scatters; offset -1 = none (readv, preadv, preadv2); flags: RWF_*
+  WRITEV: [LINUX + 20, 'fd buf< len offset flags'],
   DUP2: [LINUX + 33, 'old new flags'], // dup2, dup3 (flags -1 for dup2)
   SENDFILE: [LINUX + 40, 'out in offset<> count'],
   FLOCK: [LINUX + 73, 'fd operation'],
@@ -83,6 +83,8 @@ export const fsCalls = {
   CLOSE_RANGE: [LINUX + 436, 'first last flags'],
   NAME_TO_HANDLE: [LINUX + 303, 'dirfd path< handle<> mount> flags'],
   // -- from PM and VM, MACHINE and the container --
+  /** From the container for the guest: the last bytes of its read could not be delivered. offset: READV's. */
+  UNREAD: [MOL + 127, 'fd data< offset'],
   FORK: [MOL + 128, 'parent child flags'], // CLONE_FILES, CLONE_FS share, else copy
   EXIT: [MOL + 129, 'endpoint'], // close everything
   /** From the container for the guest: look `path` up for execution (x permission, regular, not nosuid rules) and open it.

@@ -149,6 +149,12 @@ static void run(void) {
   modes(3 * BLOCK + 100);
   modes(40 * BLOCK);
   copies();
+  close(f), unlink("f");
+  dup2(f = open("f", O_RDWR | O_CREAT, 0644), 5), close(f), f = 5;
+  holes();
+  R(pwrite(f, b, BLOCK + 1, 0));
+  R(pwrite(f, "", 1, 10 * BLOCK - 1));
+  show("small");
   syscall(SYS_close_range, 3, ~0u, 0);
 }
 int main(void) {

@@ -168,6 +168,36 @@ static void flags(void) {
   R(read(p[0], b, 100));
 }
 
+// What a buffer doesn't take is read again.
+static void faults(void) {
+  char *m = mmap(0, 3 * 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  mprotect(m + 4096, 4096, PROT_NONE);
+  lseek(f, 0, SEEK_SET);
+  R(read(f, m + 4096, 10));
+  R(lseek(f, 0, SEEK_CUR));
+  R(read(f, m + 4096 - 10, 100));
+  R(lseek(f, 0, SEEK_CUR));
+  R(memcmp(m + 4086, "abcdefghij", 10));
+  R(pread(f, m + 4096 - 10, 100, 5));
+  R(pread(f, m + 4096, 100, 5));
+  struct iovec v[2] = {{m, 5}, {m + 4096, 5}};
+  R(readv(f, v, 2));
+  R(lseek(f, 0, SEEK_CUR));
+  R(write(p[1], "0123456789", 10));
+  R(read(p[0], m + 4096, 10));
+  R(read(p[0], b, 4));
+  R(write(p[1], "more", 4));
+  R(read(p[0], m + 4096, 10));
+  R(read(p[0], m + 4096 - 3, 3));
+  R(memcmp(m + 4093, "456", 3));
+  R(read(p[0], b, 100));
+  R(memcmp(b, "789more", 7));
+  R(write(f, m + 4096, 10));
+  mprotect(m + 4096, 4096, PROT_READ);
+  R(read(f, m + 4096 - 2, 10));
+  munmap(m, 3 * 4096);
+}
+
 static void appends(void) {
   int a = open("f", O_RDWR | O_APPEND), other = open("f", O_RDWR);
   R(ftruncate(f, 10));
@@ -305,6 +335,8 @@ static void run(void) {
   lengths();
   vectors();
   flags();
+  write(f, "abcdefghijklmnopqrstuvwxyz", 26), pwrite(f, "abcdefghijklmnopqrstuvwxyz", 26, 0);
+  faults();
   appends();
   R(child(over_limit));
   fstat(f, &st);

@@ -8,6 +8,7 @@ import {
   area,
   fetch,
   grant,
+  isGuest,
   isNull,
   low,
   out,
@@ -40,14 +41,24 @@ function share(t: ThreadView, total: number): number {
   return n
 }
 
+/** A buffer that is no good: the server is told why in place of its length, for it looks at the descriptor first. */
+function spoilt(t: ThreadView, cell: number, lengthCell: number, why: number): number {
+  t.outs.count = 0
+  t.outs.more = false
+  setGrant(t.message, cell, 0, 0)
+  setLong(t.message, lengthCell, why)
+  return 0
+}
+
 /** One contiguous buffer of a chunked call. */
 export function bulk(t: ThreadView, i: number, cell: number, count: number, lengthCell: number, isIn: boolean): number {
   let n = share(t, signed(t, count))
-  if (n < 0) return n
   const address = unsigned(t, i) + t.done
+  if (n < 0 || (n > 0 && !isGuest(unsigned(t, i), signed(t, count)))) return spoilt(t, cell, lengthCell, -E.FAULT)
   if (n === 0) setGrant(t.message, cell, t.bump, 0)
   else if (isIn) {
     n = input(t, i, cell, address, n)
+    if (n === -E.FAULT) return spoilt(t, cell, lengthCell, n)
     if (n <= 0) return n
   } else {
     const at = reserve(t, n)
@@ -77,19 +88,29 @@ function input(t: ThreadView, i: number, cell: number, address: number, n: numbe
   return got
 }
 
-/** Bytes the iovec at `vector` holds before it ends or would overflow MAX_RW_COUNT; -EINVAL for a negative length. */
+/** Bytes the iovec at `vector` holds before it ends or would overflow MAX_RW_COUNT; -EINVAL for a negative length, -EFAULT for one
+ *  that passes any address space. */
 function totalOf(t: ThreadView, vector: number, n: number): number {
   let total = 0
+  let fits = true
   for (let k = 0; k < n; k++) {
     if (t.view.getInt32(vector + 16 * k + 12, true) < 0) return -E.INVAL
-    total = Math.min(total + getUlong(t, vector + 16 * k + 8), MAX_RW_COUNT)
+    const length = getUlong(t, vector + 16 * k + 8)
+    fits &&= isGuest(getUlong(t, vector + 16 * k), length)
+    total = Math.min(total + length, MAX_RW_COUNT)
   }
-  return total
+  return fits ? total : -E.FAULT
 }
 function getUlong(t: ThreadView, at: number): number {
   return t.view.getUint32(at + 4, true) * HIGH + t.view.getUint32(at, true)
 }
 
+function vectorAt(t: ThreadView, i: number, bytes: number): number {
+  const there = prefetched(t, i, bytes)
+  if (there > 0) return there
+  const at = want(t, WANT.PARTIAL, unsigned(t, i), bytes, reserve(t, bytes))
+  return at > 0 && t.wants.got < bytes ? -E.FAULT : at
+}
 /** readv and writev: the pieces gathered in, or scattered from, one area. */
 export function iovec(
   t: ThreadView,
@@ -100,16 +121,18 @@ export function iovec(
   isIn: boolean,
 ): number {
   const n = unsigned(t, count)
-  if (n > IOV_MAX) return -E.INVAL
-  const vector = n === 0 ? t.bump : fetch(t, i, n * 16)
+  if (n > IOV_MAX) return spoilt(t, cell, lengthCell, -E.INVAL)
+  const vector = n === 0 ? t.bump : vectorAt(t, i, n * 16)
+  if (vector === -E.FAULT) return spoilt(t, cell, lengthCell, vector)
   if (vector <= 0) return vector
   area(t, i, vector, n * 16)
-  const bytes = share(t, totalOf(t, vector, n))
-  if (bytes < 0) return bytes
+  const total = totalOf(t, vector, n)
+  if (total < 0) return spoilt(t, cell, lengthCell, total)
+  const bytes = share(t, total)
   const at = reserve(t, bytes)
   if (at < 0) return at
   const moved = pieces(t, vector, n, at, bytes, isIn)
-  if (moved < 0) return moved
+  if (moved < 0) return spoilt(t, cell, lengthCell, moved)
   t.outs.asked = moved
   area(t, 6, at, moved)
   setGrant(t.message, cell, at, moved)

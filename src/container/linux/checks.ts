@@ -3,7 +3,8 @@ import { E } from '../../abi/errno.ts'
 import { fetch, isNull, low, signed, type ThreadView, unsigned } from './operands.ts'
 import { DO } from './program.ts'
 
-const RWF_KNOWN = 7 // HIPRI, DSYNC, SYNC: hints here
+/** Bytes of the first struct open_how, and the most openat2 looks at. */
+const HOW = { LEAST: 24, MOST: 4096 } as const
 const FUTEX_COMMAND = 0x7f
 const FUTEX_WAIT = 0
 const FUTEX_CMP_REQUEUE = 4
@@ -12,8 +13,8 @@ const FUTEX_WAIT_BITSET = 9
 /** 0 when the rule holds (or its input is still to come), else -errno. */
 export function check(t: ThreadView, operation: number, i: number): number {
   switch (operation) {
-    case DO.RWF:
-      return (low(t, i) & ~RWF_KNOWN) !== 0 ? -E.OPNOTSUPP : 0
+    case DO.HOW:
+      return unsigned(t, i) < HOW.LEAST ? -E.INVAL : unsigned(t, i) > HOW.MOST ? -E.TOOBIG : 0
     case DO.SIGSET:
       return !isNull(t, i - 1) && unsigned(t, i) !== 8 ? -E.INVAL : 0
     case DO.POSITIVE:

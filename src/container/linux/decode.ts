@@ -231,6 +231,8 @@ function structure(t: ThreadView, i: number, cell: number, p: number, isIn: bool
 /** Push a COPYOUT for every output the result calls for. `result` is that of this message, not of the whole chunked call. */
 export function copyOuts(t: ThreadView, result: number): void {
   const o = t.outs
+  o.first = t.nops
+  o.pushed = 0
   for (let k = 0; k < o.count; k++) {
     const when = o.when[k] as number
     if (!isDue(when, result)) continue
@@ -241,6 +243,8 @@ export function copyOuts(t: ThreadView, result: number): void {
     if (t.nr === GETDENTS) oldDirents(t, o.offset[k] as number, bytes)
     const flags = when === WHEN.ALWAYS && result < 0 ? OPFLAG.FAILOK : 0
     pushOp(t, OP.COPYOUT, o.address[k], (o.offset[k] as number) - t.base, bytes, 0, 0, 0, flags)
+    o.offset[o.pushed] = o.offset[k] as number
+    o.length[o.pushed++] = bytes
   }
   o.count = 0
 }

@@ -10,8 +10,9 @@ import { type Message, setInt, setLong, TYPE } from '../../abi/message.ts'
 import { SEEK } from '../../abi/fcntl.ts'
 import * as host from '../../host/host.ts'
 import type { HostProcess, Thread } from './processes.ts'
-import { low, signed } from './operands.ts'
+import { low } from './operands.ts'
 import { opsLeft, pushOp } from './thread.ts'
+import { readsAt } from './undelivered.ts'
 
 /** Registers below are for births and mappings. */
 const FIRST = 2
@@ -20,9 +21,6 @@ const HANDLES = 65536
 const PATIENCE = 3
 /** Thread.direct: no such read in the reply; not for this call any more. */
 export const DIRECT = { NONE: 0, REFUSED: -1 } as const
-const READ = 0
-const READV = 19
-const PREADV2 = 327
 
 /** Which host file handles a thread's registers hold, and the one it asked for last, how often in a row. */
 export interface FileRegisters { readonly handle: Int32Array; readonly turn: Uint32Array; next: number; last: number; lastTurn: number; times: number }
@@ -84,8 +82,8 @@ export function closeFiles(t: Thread): void {
 }
 
 /** The call that undoes what a read of `bytes` did to the file's offset; false: it did nothing. */
-export function unread(t: Thread, m: Message, bytes: number): boolean {
-  if (t.nr !== READ && t.nr !== READV && (t.nr !== PREADV2 || signed(t, 3) !== -1)) return false
+export function rewind(t: Thread, m: Message, bytes: number): boolean {
+  if (readsAt(t) !== -1) return false
   m[TYPE] = FS.LSEEK
   setInt(m, 0, low(t, 0))
   setLong(m, 1, -bytes)

@@ -7,7 +7,7 @@ import { high, int, message, setGrant, setInt, setLong, SLOT, SUSPEND, TYPE } fr
 import { PM } from '../../protocol/pm.ts'
 import * as host from '../../host/host.ts'
 import type { Linux } from './container.ts'
-import { DIRECT, unread } from './direct.ts'
+import { DIRECT, rewind } from './direct.ts'
 import { copyOuts, decode, moreChunks, NEED } from './decode.ts'
 import { Faults } from './faults.ts'
 import { FUTEX, Futexes } from './futexes.ts'
@@ -15,6 +15,7 @@ import { fixTail, notePatched, notePatchSite, pushPatch } from './patching.ts'
 import { AFTER, type HostProcess, REGS, STATE, type Thread } from './processes.ts'
 import { localCall, serviceOf } from './local.ts'
 import { WANT } from './operands.ts'
+import { delivered, undelivered, unread } from './undelivered.ts'
 import { getU64, type LocalCall, MORE, opResult, pushOp, put64, RESUME, resetWindow, setReg } from './thread.ts'
 
 const AUDIT_ARCH_X86_64 = 0xc000003e
@@ -190,8 +191,10 @@ export class Dispatcher {
         t.nops = 0
         this.boundary(t)
       }
-    } else if (failed >= 0) this.conclude(t, t.done > 0 ? t.done : -E.FAULT)
-    else {
+    } else if (failed >= 0) {
+      t.done -= t.outs.asked
+      this.shorten(t, undelivered(t, failed))
+    } else {
       t.direct = DIRECT.NONE
       t.nops = 0
       t.outs.count = 0
@@ -199,6 +202,15 @@ export class Dispatcher {
       t.pass = 0
       this.send(t)
     }
+  }
+
+  /** The guest's memory did not take the last `missing` bytes of a read. */
+  shorten(t: Thread, missing: number): void {
+    const result = delivered(t, missing)
+    if (unread(t, t.message, missing)) this.c.kernel.call(t.proc, SLOT.FS)
+    t.outs.more = false
+    t.nops = 0
+    this.conclude(t, result)
   }
 
   /** Run t.localCall from its first step: a first process's image. */
@@ -373,7 +385,7 @@ export class Dispatcher {
 
   /** The stub could not read all that was there (or some of the buffer is not): as if nothing had been, and then the slow way. */
   readAgain(t: Thread): void {
-    if (unread(t, t.message, t.direct)) this.c.kernel.call(t.proc, SLOT.FS)
+    if (rewind(t, t.message, t.direct)) this.c.kernel.call(t.proc, SLOT.FS)
     if (t.after === AFTER.CHUNK && t.then === THEN.POST) t.done -= t.direct
     t.direct = DIRECT.REFUSED
     t.nops = 0

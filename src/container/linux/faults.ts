@@ -8,6 +8,7 @@ import type { Linux } from './container.ts'
 import { serviceOf } from './local.ts'
 import { REGS, STATE, type Thread } from './processes.ts'
 import { frameFailed } from './signal.ts'
+import { undelivered } from './undelivered.ts'
 import { getU64, opResult, resetWindow } from './thread.ts'
 
 const SI_KERNEL = 0x80
@@ -77,6 +78,11 @@ export class Faults {
       return
     }
     t.regs = REGS.RESULT
+    const missing = undelivered(t, index % 56)
+    if (missing > 0) {
+      this.c.dispatcher.shorten(t, missing)
+      return
+    }
     t.done = 0
     const isMemory = code >= OP.MMAP && code <= OP.MADVISE
     if (isMemory && t.nr >= 0 && serviceOf(t.nr) === SLOT.VM) {

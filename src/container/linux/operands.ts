@@ -26,6 +26,9 @@ export interface OutList {
   /** Chunked calls: bytes this message asks for, and whether more are to follow when it gets them all. */
   asked: number
   more: boolean
+  /** copyOuts: the first operation it pushed and how many; offset and length then say what each of them copies. */
+  first: number
+  pushed: number
 }
 
 /** The call's arguments and inputs. */
@@ -72,6 +75,8 @@ export function newOutList(): OutList {
     when: words(),
     asked: 0,
     more: false,
+    first: 0,
+    pushed: 0,
   }
 }
 export function newWantList(): WantList {

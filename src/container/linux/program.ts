@@ -20,7 +20,7 @@ export const DO = {
   // conversions
   MS: 21, TV: 22, SS: 23, IOCTL: 24, FCNTL: 25, PRCTL: 26, PTID: 27, CLONE3: 28, PIDFD: 30, FUTEX: 29, CAP: 31, REM: 32,
   // checks
-  RWF: 40, SIGSET: 41, POSITIVE: 42, NOKEY: 43, WORD: 44, NONNEGATIVE: 45, CURRENT: 46,
+  HOW: 40, SIGSET: 41, POSITIVE: 42, NOKEY: 43, WORD: 44, NONNEGATIVE: 45, CURRENT: 46,
 } as const
 
 export const ROUTE = { UNKNOWN: 0, MESSAGE: 1, LOCAL: 2, REFUSED: 3 } as const
@@ -66,7 +66,7 @@ const CONVERSIONS: Readonly<Record<string, number>> = {
   rem: DO.REM,
 }
 const CHECKS: Readonly<Record<string, number>> = {
-  rwf: DO.RWF,
+  how: DO.HOW,
   sigset: DO.SIGSET,
   positive: DO.POSITIVE,
   nokey: DO.NOKEY,

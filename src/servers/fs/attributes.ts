@@ -17,6 +17,10 @@ import { type FsState, fprocOf, type Mount } from './state.ts'
 const nd = new Walk()
 const st = emptyStat()
 const real: Credentials = { uid: 0, euid: 0, fsuid: 0, gid: 0, egid: 0, fsgid: 0, groups: [], capabilities: 0 }
+/** A null path: AT_EMPTY_PATH allows it since Linux 6.11. ('' has an address.) */
+function noPath(m: Message, flags: number): boolean {
+  return uint(m, 1) === 0 && high(m, 1) === 0 && (flags & AT.EMPTY_PATH) === 0
+}
 const STAT_FLAGS = AT.SYMLINK_NOFOLLOW | AT.NO_AUTOMOUNT | AT.EMPTY_PATH
 const ST_RDONLY = 1
 const ST_VALID = 0x20
@@ -26,6 +30,7 @@ function stat(state: FsState, m: Message, from: number): number {
   if (fproc === undefined) return -E.SRCH
   const flags = int(m, 3)
   if ((flags & ~STAT_FLAGS) !== 0) return -E.INVAL
+  if (noPath(m, flags)) return -E.FAULT
   const path = pathOf(state.sys.mem, m, 1)
   if (typeof path === 'number') return path
   const how = ((flags & AT.SYMLINK_NOFOLLOW) === 0 ? WALK.FOLLOW : 0) | ((flags & AT.EMPTY_PATH) !== 0 ? WALK.EMPTY : 0)
@@ -56,6 +61,7 @@ function statx(state: FsState, m: Message, from: number): number {
   if ((mask & STATX.RESERVED) !== 0) return -E.INVAL
   if ((flags & ~(STAT_FLAGS | AT.STATX_SYNC_TYPE)) !== 0 || (flags & AT.STATX_SYNC_TYPE) === AT.STATX_SYNC_TYPE)
     return -E.INVAL
+  if (noPath(m, flags)) return -E.FAULT
   const path = pathOf(state.sys.mem, m, 1)
   if (typeof path === 'number') return path
   const how = ((flags & AT.SYMLINK_NOFOLLOW) === 0 ? WALK.FOLLOW : 0) | ((flags & AT.EMPTY_PATH) !== 0 ? WALK.EMPTY : 0)

@@ -22,9 +22,9 @@ export const boundOps: FileOps = {
     const fd = anyFd(f)
     return fd < 0 ? fd : (f.inode.fs as BindFs).lower.host.seek(fd, offset, whence)
   },
-  fsync(f: OpenFile): number {
+  fsync(f: OpenFile, data: boolean): number {
     const fd = anyFd(f)
-    return fd < 0 ? fd : (f.inode.fs as BindFs).lower.host.sync(fd, false)
+    return fd < 0 ? fd : (f.inode.fs as BindFs).lower.host.sync(fd, data)
   },
   truncate(f: OpenFile, size: number): number {
     const fs = f.inode.fs as BindFs

@@ -6,6 +6,7 @@ import { high, int, long, type Message, uint } from '../../abi/message.ts'
 import { getLong } from '../../abi/stat.ts'
 import type { CallVector } from '../../lib/server.ts'
 import { FS } from '../../protocol/fs.ts'
+import { checkSize } from './extent.ts'
 import { getIo } from './filedes.ts'
 import type { Credentials, Fproc, FsType, Inode } from './inode.ts'
 import { WALK, Walk, walk } from './namei.ts'
@@ -16,7 +17,6 @@ import { type FsState, fprocOf } from './state.ts'
 
 type AttributeChange = Parameters<FsType['setattr']>[1]
 const nd = new Walk()
-const SIGXFSZ = 25
 
 /** The inode a call with `dirfd path flags` is about, left in nd.inode. */
 function find(state: FsState, fproc: Fproc, m: Message, flags: number): number {
@@ -157,10 +157,8 @@ function truncate(state: FsState, m: Message, from: number): number {
   r = permission(inode, MAY.WRITE, fproc.cred)
   if (r < 0) return r
   if (isRunning(state, inode)) return -E.TXTBSY
-  if (size > fproc.fsize) {
-    state.sys.kill(from, SIGXFSZ)
-    return -E.FBIG
-  }
+  r = checkSize(state, fproc, from, size)
+  if (r < 0) return r
   const change: AttributeChange = { size }
   if ((inode.mode & (S.ISUID | S.ISGID)) !== 0 && !hasCapability(fproc.cred, CAP.FSETID))
     change.mode = withoutSetid(inode.mode)

@@ -118,7 +118,7 @@ function memfdCreate(state: FsState, m: Message, from: number): number {
   if (state.openFiles >= state.maxFiles) return -E.NFILE
   const fs = state.memfd
   const mode = (flags & MFD.NOEXEC_SEAL) !== 0 ? 0o666 : 0o777
-  const inode = fs.tmpfile(fs.root, 0o100000 | mode, fproc.cred.fsuid, fproc.cred.fsgid)
+  const inode = fs.tmpfile(fs.root, 0o100000 | mode, fproc.cred.fsuid, fproc.cred.fsgid, false)
   if (typeof inode === 'number') return inode
   const ops = fs.open(inode, O.RDWR, fproc.cred)
   if (typeof ops === 'number') return ops

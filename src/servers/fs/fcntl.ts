@@ -6,12 +6,12 @@ import type { CallVector } from '../../lib/server.ts'
 import { FS } from '../../protocol/fs.ts'
 import { PM } from '../../protocol/pm.ts'
 import { duplicate } from './dup.ts'
+import { sizeOf } from './extent.ts'
 import { getFile, getIo } from './filedes.ts'
 import type { Fproc, OpenFile } from './inode.ts'
 import { EOF, LOCK, setFlock, setLock, testLock } from './locks.ts'
 import { hasCapability } from './permission.ts'
 import { pipeOf, setPipeSize } from './pipe.ts'
-import { sizeOf } from './readwrite.ts'
 import { type FsState, fprocOf } from './state.ts'
 
 export const F = {

@@ -144,15 +144,15 @@ const tables: Rows = [
     [3, 3, 0, 4, -E.INVAL, 5],
   ],
   [
-    'bad lengths and pointers',
+    'a buffer that is no good comes after the descriptor',
     w => [
       w.open(A, '/tmp/a'),
-      w.call(FS.READ, A, [3, null, 5]),
-      w.call(FS.READ, A, [3, null, -5]),
-      w.call(FS.WRITE, A, [3, null, 5]),
+      w.call(FS.READ, A, [3, null, -E.FAULT]),
+      w.call(FS.READ, A, [4, null, -E.FAULT]),
+      w.call(FS.WRITE, A, [3, null, -E.FAULT]),
       w.call(FS.WRITE, A, [3, null, 0]),
     ],
-    [3, -E.FAULT, -E.FAULT, -E.FAULT, 0],
+    [3, -E.FAULT, -E.BADF, -E.FAULT, 0],
   ],
   [
     'RLIMIT_FSIZE: short, then EFBIG and SIGXFSZ',

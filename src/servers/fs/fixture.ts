@@ -75,7 +75,7 @@ export class Guest {
     const store = openStore(this.host, this.workspace, limit)
     if (typeof store === 'number') throw new Error(`store: ${store}`)
     this.store = store
-    const start = Date.now()
+    const start = performance.timeOrigin
     const now = (): number => start + performance.now()
     const sys = {
       self: 1,

@@ -9,6 +9,7 @@ import { cdevCalls } from './cdev.ts'
 import { dupCalls } from './dup.ts'
 import { epollCalls, forgetWatched } from './epoll.ts'
 import { eventfdCalls } from './eventfd.ts'
+import { extentCalls } from './extent.ts'
 import { fcntlCalls } from './fcntl.ts'
 import { fprocCalls } from './fproc.ts'
 import type { HostFiles } from './hostfiles.ts'
@@ -45,6 +46,7 @@ export function fsCalls(state: FsState): CallVector {
     ...absent(),
     ...namespaceCalls(state),
     ...readwriteCalls(state),
+    ...extentCalls(state),
     ...spliceCalls(state),
     ...dupCalls(state),
     ...fcntlCalls(state),

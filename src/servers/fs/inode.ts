@@ -28,6 +28,8 @@ export interface FsType {
   readonly name: string // as in /proc/mounts: 'mol', 'tmpfs', 'proc', 'devtmpfs'
   readonly dev: number // st_dev
   readonly readOnly: boolean
+  /** Names can't be made here, and a name that isn't there is ENOENT even to who would make it (proc). */
+  readonly fixed?: boolean
   readonly root: Inode
   /** `name` may be '..' (never asked of the root), not '.'. through: an intermediate component, so a directory or link known for less
    *  than a second may be answered from a cache; without it the answer is looked up afresh. */
@@ -70,6 +72,8 @@ export interface FileOps {
   /** position: byte offset in the file, or -1 for a stream. The caller moves f.pos. */
   read(f: OpenFile, at: number, len: number, position: number, caller: Caller): number
   write(f: OpenFile, at: number, len: number, position: number, caller: Caller): number
+  /** Streams: take back the last `len` bytes a read handed out, which lie at `at`. Absent: they are lost. */
+  unread?(f: OpenFile, at: number, len: number): void
   /** Ready events now (POLLIN 1, POLLPRI 2, POLLOUT 4, POLLERR 8, POLLHUP 16, POLLRDHUP 0x2000). Absent: always IN|OUT. */
   poll?(f: OpenFile): number
   /** Queues to wait on for a change of poll(). */
@@ -80,7 +84,8 @@ export interface FileOps {
   release?(f: OpenFile): void
   /** A blocked read/write/ioctl of this endpoint shall end: the answer to give it (partial count or -errno), or SUSPEND if it can't. */
   cancel?(f: OpenFile, endpoint: number): number
-  fsync?(f: OpenFile): number
+  /** data: the file's bytes and size will do (fdatasync). */
+  fsync?(f: OpenFile, data: boolean): number
   truncate?(f: OpenFile, size: number): number
   fallocate?(f: OpenFile, mode: number, offset: number, len: number): number
   /** A host file handle (host descriptor number) to map or to read directly; writable+shared only when the open file is. */

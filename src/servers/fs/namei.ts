@@ -101,6 +101,8 @@ export function walk(
   const scoped = (resolve & SCOPED) !== 0
   const root = scoped ? cur : fproc.context.root
   const rootNamed = scoped ? named : fproc.context.rootPath
+  // Linux compares mounts with the root's, once it knows that: it looks it up for an absolute path and the first '..'
+  let rooted = scoped || path.absolute
   const track = (flags & WALK.NAMED) !== 0 || trackPaths(state)
   let parts = path.parts
   let next = 0
@@ -121,6 +123,7 @@ export function walk(
       continue
     }
     if (name === '..') {
+      rooted = true
       const up = above(state, cur, root, named, resolve)
       if (typeof up === 'number') return up
       if (track && up !== cur) named = parentPath(named)
@@ -132,7 +135,8 @@ export function walk(
     if (name.length > NAME_MAX) return -E.NAMETOOLONG
     let child = cur.fs.lookup(cur, name, !last)
     if (typeof child === 'number') {
-      return last && child === -E.NOENT && (flags & WALK.MISSING) !== 0 ? missing(w, cur, name, named) : child
+      const mayMiss = last && (flags & WALK.MISSING) !== 0 && cur.fs.fixed !== true
+      return child === -E.NOENT && mayMiss ? missing(w, cur, name, named) : child
     }
     w.fresh = true
     if (child.covered !== null && child.covered !== child) {
@@ -153,7 +157,7 @@ export function walk(
         named = jump.path
         continue
       }
-      const target = readLink(child, cur, root, resolve)
+      const target = readLink(child, cur, rooted ? root : null, resolve)
       if (typeof target === 'number') return target
       if (next < parts.length) {
         const frame = around[depth++] as Rest
@@ -183,14 +187,14 @@ function follow(link: Inode, cur: Inode, resolve: number): { inode: Inode; path:
   if ((resolve & SCOPED) !== 0) return -E.XDEV
   return (resolve & RESOLVE.NO_XDEV) !== 0 && jump.inode.fs !== cur.fs ? -E.XDEV : jump
 }
-function readLink(link: Inode, cur: Inode, root: Inode, resolve: number): Path | number {
+function readLink(link: Inode, cur: Inode, root: Inode | null, resolve: number): Path | number {
   const text = link.fs.readlink(link)
   if (typeof text === 'number') return text
   if (text === '') return -E.NOENT
   const target = linkPath(text)
   if (!target.absolute) return target
   if ((resolve & RESOLVE.BENEATH) !== 0) return -E.XDEV
-  return (resolve & RESOLVE.NO_XDEV) !== 0 && root.fs !== cur.fs ? -E.XDEV : target
+  return (resolve & RESOLVE.NO_XDEV) !== 0 && root?.fs !== cur.fs ? -E.XDEV : target
 }
 
 function missing(w: Walk, dir: Inode, name: string, dirNamed: string): number {

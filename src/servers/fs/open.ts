@@ -1,7 +1,7 @@
 // open, openat, creat, openat2: from a name to a descriptor. The order of checks is Linux's (fs/namei.c: path_openat, do_open).
 import { E } from '../../abi/errno.ts'
 import { CAP, isDirectory, isRegular, isSymlink, MAY, O, O_TMPFILE_BIT, O_VALID, RESOLVE, S } from '../../abi/fcntl.ts'
-import { high, int, type Message, uint, ulong } from '../../abi/message.ts'
+import { high, int, type Message, uint } from '../../abi/message.ts'
 import { getLong } from '../../abi/stat.ts'
 import type { CallVector } from '../../lib/server.ts'
 import { FS } from '../../protocol/fs.ts'
@@ -12,7 +12,7 @@ import { WALK, Walk, walk } from './namei.ts'
 import { joinPath, type Path, pathOf } from './path.ts'
 import { actsAsOwner, hasCapability, mayCreate, mayReopen, newGroup, newMode, permission } from './permission.ts'
 import { openSpecial } from './special.ts'
-import { dropFile, type FsState, fprocOf, newFile } from './state.ts'
+import { dropFile, type FsState, fprocOf, type Memfs, newFile } from './state.ts'
 
 const nd = new Walk()
 /** What an open leaves in the description. */
@@ -174,10 +174,10 @@ function openTemporary(
   const dir = nd.inode as Inode
   r = mayCreate(dir, fproc.cred)
   if (r < 0) return r
-  const make = (dir.fs as { tmpfile?: (dir: Inode, mode: number, uid: number, gid: number) => Inode | number }).tmpfile
+  const make = (dir.fs as Partial<Memfs>).tmpfile
   if (make === undefined) return -E.OPNOTSUPP
   const bits = newMode(dir, S.IFREG | (mode & 0o7777 & ~fproc.context.umask), fproc.cred)
-  const inode = make.call(dir.fs, dir, bits, fproc.cred.fsuid, newGroup(dir, fproc.cred))
+  const inode = make.call(dir.fs, dir, bits, fproc.cred.fsuid, newGroup(dir, fproc.cred), (flags & O.EXCL) === 0)
   if (typeof inode === 'number') return inode
   const ops = inode.fs.open(inode, flags, fproc.cred)
   if (typeof ops === 'number') return ops
@@ -202,9 +202,7 @@ function openat2(state: FsState, m: Message, from: number): number {
   const { mem, view } = state.sys
   const at = uint(m, 2)
   const bytes = high(m, 2)
-  if (ulong(m, 3) < HOW_BYTES) return -E.INVAL
-  if (ulong(m, 3) > 4096) return -E.TOOBIG
-  if (bytes < HOW_BYTES) return -E.FAULT
+  if (bytes < HOW_BYTES) return -E.INVAL
   const flags = getLong(view, at)
   const mode = getLong(view, at + 8)
   const resolve = getLong(view, at + 16)

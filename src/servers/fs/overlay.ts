@@ -120,9 +120,9 @@ export class Overlay implements FsType {
     own(node).size = target.length
     return node
   }
-  /** O_TMPFILE, memfd: a regular file with no name. */
-  tmpfile(inode: Inode, mode: number, uid: number, gid: number): Node | number {
-    return this.fresh(inode as Node, '', mode, uid, gid, 0, 0)
+  /** O_TMPFILE, memfd: a regular file with no name. linkable: linkat may give it one. */
+  tmpfile(inode: Inode, mode: number, uid: number, gid: number, linkable: boolean): Node | number {
+    return this.fresh(inode as Node, linkable ? '' : '#', mode, uid, gid, 0, 0)
   }
   /** Something to mount on, where there is nothing: no change of the guest's, nor of the directory. */
   mountPoint(dir: Node, name: string, directory: boolean): Node {

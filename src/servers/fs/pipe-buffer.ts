@@ -56,6 +56,22 @@ export function skip(b: PipeBuffer, bytes: number): void {
   b.head = b.used === 0 ? 0 : (b.head + bytes) % b.size
 }
 
+/** Put back `bytes` bytes just taken, in front of the rest, if there is still room for them. The pages are filled anew. */
+export function unskip(b: PipeBuffer, mem: Uint8Array, at: number, bytes: number): void {
+  if (b.ring === null || bytes > b.size - b.used) return
+  const ring = new Uint8Array(b.size)
+  ring.set(mem.subarray(at, at + bytes))
+  if (b.used > 0) peek(b, ring, bytes, b.used)
+  b.ring = ring
+  b.head = 0
+  b.used += bytes
+  b.first = 0
+  b.count = Math.ceil(b.used / PAGE)
+  b.pages.fill(PAGE, 0, b.count)
+  b.end = b.used - (b.count - 1) * PAGE
+  b.pages[b.count - 1] = b.end
+}
+
 /** Take in what fits of `len` bytes at `at`. join: a write's first attempt, whose odd bytes may go to the last page. → bytes taken.
  *  `ring` must be there. */
 export function put(b: PipeBuffer, mem: Uint8Array, at: number, len: number, join: boolean): number {

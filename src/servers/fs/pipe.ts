@@ -8,7 +8,7 @@ import { POLL, READABLE, WRITABLE } from '../../abi/poll.ts'
 import { anonInode } from './anon.ts'
 import { installFile } from './filedes.ts'
 import type { Caller, FileOps, Fproc, Inode, OpenFile, WaitQueue } from './inode.ts'
-import { isFull, newBuffer, PAGE, type PipeBuffer, peek, put, resize, skip } from './pipe-buffer.ts'
+import { isFull, newBuffer, PAGE, type PipeBuffer, peek, put, resize, skip, unskip } from './pipe-buffer.ts'
 import { wake } from './poll.ts'
 import { dropFile, type FsState, newFile, type Row, resume, suspend, WAIT } from './state.ts'
 
@@ -149,6 +149,11 @@ export function skipPipe(state: FsState, pipe: Pipe, bytes: number): void {
   if (pipe.waiters.length > 0) wake(state, pipe, WRITABLE)
 }
 
+function unreadPipe(file: OpenFile, at: number, len: number): void {
+  const { state, pipe } = file.priv as OpenPipe
+  unskip(pipe.buffer, state.sys.mem, at, len)
+  if (pipe.waiters.length > 0) wake(state, pipe, READABLE)
+}
 function pollPipe(file: OpenFile): number {
   const { pipe, opens } = file.priv as OpenPipe
   let events = 0
@@ -196,6 +201,7 @@ function forgetPipe(state: FsState, pipe: Pipe): void {
 export const pipeOps: FileOps = {
   read: readPipe,
   write: writePipe,
+  unread: unreadPipe,
   poll: pollPipe,
   queue: file => (file.priv as OpenPipe).pipe,
   cancel: cancelPipe,

@@ -99,6 +99,7 @@ function pidText(pid: number): string | number {
 
 class Procfs implements FsType {
   readonly name = 'proc'
+  readonly fixed = true
   readonly dev: number
   readonly readOnly = false
   readonly root: ProcInode

@@ -1,22 +1,24 @@
-// read, write and their kin, and what else moves or asks for a file's offset or size. The common path is a straight line: descriptor →
-// open file → ops.read. Invariant: a file with pos ≥ 0 has offsets; a stream (pos -1) answers ESPIPE to what needs one.
+// read, write and their kin. The common path is a straight line: descriptor → open file → ops.read. A length below 0 is the errno the
+// caller's buffer was refused with: Linux looks at the descriptor first. Invariant: a file with pos ≥ 0 has offsets; a stream (pos -1)
+// answers ESPIPE to what needs one.
 import { E } from '../../abi/errno.ts'
-import { isDirectory, isRegular, O, S, SEEK } from '../../abi/fcntl.ts'
+import { isRegular, O } from '../../abi/fcntl.ts'
 import { high, int, long, type Message, SUSPEND } from '../../abi/message.ts'
 import type { CallVector } from '../../lib/server.ts'
 import { FS } from '../../protocol/fs.ts'
+import { FILE_MAX, SIGXFSZ, sizeOf } from './extent.ts'
 import { getFile, getIo } from './filedes.ts'
-import { emptyStat } from './hosttree.ts'
 import type { Fproc, OpenFile } from './inode.ts'
 import { type FsState, fprocOf } from './state.ts'
 
-const SIGXFSZ = 25
 const NOT_READABLE = O.PATH | O.WRONLY
-/** FADV_NORMAL … FADV_NOREUSE */
-const FADV_MAX = 5
-const SYNC_FILE_RANGE_ALL = 7
 /** Reads from here on are worth a descriptor of the reader's own. */
 const DIRECT_MIN = 16384
+
+/** What RWF_* asks for: preadv2(2). NOWAIT of a file of the host may still wait for its disk. */
+const RWF = { HIPRI: 1, DSYNC: 2, SYNC: 4, NOWAIT: 8, APPEND: 16, NOAPPEND: 32 } as const
+const RWF_SYNCED = RWF.DSYNC | RWF.SYNC
+const RWF_ALL = 63
 
 /** The file behind cell 0 if it may be read, or null (EBADF). */
 function readable(fproc: Fproc | undefined, fd: number): OpenFile | null {
@@ -24,28 +26,35 @@ function readable(fproc: Fproc | undefined, fd: number): OpenFile | null {
   const file = getFile(fproc, fd)
   return file !== null && (file.flags & NOT_READABLE) === 0 ? file : null
 }
-function writable(fproc: Fproc | undefined, fd: number): OpenFile | null {
-  if (fproc === undefined) return null
-  const file = getFile(fproc, fd)
-  if (file === null || (file.flags & O.PATH) !== 0) return null
-  const mode = file.flags & O.ACCMODE
-  return mode === O.WRONLY || mode === O.RDWR ? file : null
+function isWritable(file: OpenFile): boolean {
+  const mode = file.flags & (O.ACCMODE | O.PATH)
+  return mode === O.WRONLY || mode === O.RDWR
+}
+function fileOf(fproc: Fproc | undefined, fd: number): OpenFile | null {
+  return fproc === undefined ? null : getIo(fproc, fd)
 }
 
 function read(state: FsState, m: Message, from: number): number {
   const file = readable(fprocOf(state, from), int(m, 0))
   if (file === null) return -E.BADF
-  return readAt(state, file, m, from, file.pos, true)
+  return readAt(state, file, m, from, file.pos, true, 0)
 }
 /** Read into the grant of cell 1, `len` in cell 2, at `pos`; `move` the file's own offset. */
-function readAt(state: FsState, file: OpenFile, m: Message, from: number, pos: number, move: boolean): number {
+function readAt(
+  state: FsState,
+  file: OpenFile,
+  m: Message,
+  from: number,
+  pos: number,
+  move: boolean,
+  flags: number,
+): number {
   const asked = long(m, 2)
-  const room = high(m, 1)
-  if (asked < 0 || (asked > 0 && room === 0)) return -E.FAULT // such a length passes any address space
+  if (asked < 0) return asked
   const caller = state.caller
   caller.endpoint = from
-  caller.nonblock = (file.flags & O.NONBLOCK) !== 0
-  const len = Math.min(asked, room)
+  caller.nonblock = (file.flags & O.NONBLOCK) !== 0 || (flags & RWF.NOWAIT) !== 0
+  const len = Math.min(asked, high(m, 1))
   let bytes = len >= DIRECT_MIN && pos >= 0 ? readDirect(state, file, int(m, 1), from, len, pos) : -E.AGAIN
   if (bytes < 0) bytes = file.ops.read(file, int(m, 1), len, pos, caller)
   if (bytes > 0 && move && pos >= 0) file.pos = pos + bytes
@@ -58,12 +67,21 @@ function readDirect(state: FsState, file: OpenFile, at: number, from: number, le
   const handle = file.ops.hostFile(file, false)
   return handle < 0 ? handle : state.sys.fileRead(from, at, len, handle, pos)
 }
+/** Bytes its caller's memory did not take are as if they had not been read: the offset goes back, a pipe gets them again. */
+function unread(state: FsState, m: Message, from: number): number {
+  const file = fileOf(fprocOf(state, from), int(m, 0))
+  if (file === null) return -E.BADF
+  const bytes = high(m, 1)
+  if (file.pos < 0) file.ops.unread?.(file, int(m, 1), bytes)
+  else if (long(m, 2) === -1) file.pos = Math.max(0, file.pos - bytes)
+  return 0
+}
 
 function write(state: FsState, m: Message, from: number): number {
   const fproc = fprocOf(state, from)
-  const file = writable(fproc, int(m, 0))
-  if (file === null) return -E.BADF
-  return writeAt(state, fproc as Fproc, file, m, from, file.pos, true)
+  const file = fileOf(fproc, int(m, 0))
+  if (file === null || !isWritable(file)) return -E.BADF
+  return writeAt(state, fproc as Fproc, file, m, from, file.pos, true, 0)
 }
 function writeAt(
   state: FsState,
@@ -73,25 +91,28 @@ function writeAt(
   from: number,
   at: number,
   move: boolean,
+  flags: number,
 ): number {
   const asked = long(m, 2)
-  const room = high(m, 1)
-  if (asked < 0 || (asked > 0 && room === 0)) return -E.FAULT // such a length passes any address space
+  if (asked < 0) return asked
   const caller = state.caller
   caller.endpoint = from
-  caller.nonblock = (file.flags & O.NONBLOCK) !== 0
-  let len = Math.min(asked, room)
+  caller.nonblock = (file.flags & O.NONBLOCK) !== 0 || (flags & RWF.NOWAIT) !== 0
+  let len = Math.min(asked, high(m, 1))
   let pos = at
   if (pos >= 0) {
     // pwrite on an O_APPEND file appends too (pwrite(2), BUGS)
-    if ((file.flags & O.APPEND) !== 0) pos = sizeOf(file)
-    if (pos + len > fproc.fsize) {
+    if (((file.flags & O.APPEND) !== 0 && (flags & RWF.NOAPPEND) === 0) || (flags & RWF.APPEND) !== 0) pos = sizeOf(file)
+    if (pos + len > fproc.fsize || pos + len > FILE_MAX) {
       len = limited(state, fproc, file, from, pos, len)
       if (len < 0) return len
     }
   }
   const bytes = file.ops.write(file, int(m, 1), len, pos, caller)
-  if (bytes > 0 && move && pos >= 0) file.pos = pos + bytes
+  if (bytes > 0 && pos >= 0) {
+    if (move) file.pos = pos + bytes
+    if ((file.flags & O.DSYNC) !== 0 || (flags & RWF_SYNCED) !== 0) file.ops.fsync?.(file, (flags & RWF.SYNC) === 0)
+  }
   return bytes
 }
 /** RLIMIT_FSIZE: how much of a write may be done, or -EFBIG with SIGXFSZ. */
@@ -104,121 +125,51 @@ export function limited(
   len: number,
 ): number {
   if (!isRegular(file.inode.mode) || len === 0) return len
-  if (pos < fproc.fsize) return Math.min(len, fproc.fsize - pos)
-  state.sys.kill(from, SIGXFSZ)
-  return -E.FBIG
-}
-
-function pread(state: FsState, m: Message, from: number): number {
-  const offset = long(m, 3)
-  if (offset < 0) return -E.INVAL
-  const file = readable(fprocOf(state, from), int(m, 0))
-  if (file === null) return -E.BADF
-  if (file.pos < 0) return -E.SPIPE
-  return readAt(state, file, m, from, offset, false)
-}
-function pwrite(state: FsState, m: Message, from: number): number {
-  const offset = long(m, 3)
-  if (offset < 0) return -E.INVAL
-  const fproc = fprocOf(state, from)
-  const file = writable(fproc, int(m, 0))
-  if (file === null) return -E.BADF
-  if (file.pos < 0) return -E.SPIPE
-  return writeAt(state, fproc as Fproc, file, m, from, offset, false)
-}
-
-function lseek(state: FsState, m: Message, from: number): number {
-  const fproc = fprocOf(state, from)
-  const file = fproc === undefined ? null : getIo(fproc, int(m, 0))
-  if (file === null) return -E.BADF
-  const offset = long(m, 1)
-  const whence = int(m, 2)
-  if (whence < 0 || whence > SEEK.HOLE) return -E.INVAL
-  // eventfd and its like have a position that is always 0 (noop_llseek) and take no pread
-  if (file.pos < 0) return file.ops.seek === undefined ? -E.SPIPE : file.ops.seek(file, offset, whence)
-  const pos = seek(file, offset, whence)
-  if (pos >= 0) file.pos = pos
-  return pos
-}
-/** Regular files: SEEK_DATA and SEEK_HOLE by their own op, the others here. What else has offsets: all by its own op. */
-function seek(file: OpenFile, offset: number, whence: number): number {
-  const own = file.ops.seek
-  const plain = isRegular(file.inode.mode)
-  if (own !== undefined && (!plain || whence > SEEK.END)) return own(file, offset, whence)
-  if (!plain) return -E.SPIPE
-  if (whence === SEEK.SET) return offset < 0 ? -E.INVAL : offset
-  if (whence === SEEK.CUR) return file.pos + offset < 0 ? -E.INVAL : file.pos + offset
-  return seekIn(file, sizeOf(file), offset, whence)
-}
-
-function ftruncate(state: FsState, m: Message, from: number): number {
-  const fproc = fprocOf(state, from)
-  const size = long(m, 1)
-  if (size < 0) return -E.INVAL
-  const file = fproc === undefined ? null : getIo(fproc, int(m, 0))
-  if (file === null || fproc === undefined) return -E.BADF
-  if (!isRegular(file.inode.mode) || (file.flags & O.ACCMODE) === O.RDONLY || file.ops.truncate === undefined)
-    return -E.INVAL
-  if (size > fproc.fsize) {
+  if (pos >= fproc.fsize) {
     state.sys.kill(from, SIGXFSZ)
     return -E.FBIG
   }
-  return file.ops.truncate(file, size)
+  return pos >= FILE_MAX ? -E.FBIG : Math.min(len, fproc.fsize - pos, FILE_MAX - pos)
 }
 
-function fallocate(state: FsState, m: Message, from: number): number {
-  const fproc = fprocOf(state, from)
-  const offset = long(m, 2)
-  const len = long(m, 3)
-  const file = fproc === undefined ? null : getIo(fproc, int(m, 0))
-  if (file === null || fproc === undefined) return -E.BADF
-  if (offset < 0 || len <= 0) return -E.INVAL
-  if ((file.flags & O.ACCMODE) === O.RDONLY) return -E.BADF
-  const type = file.inode.mode & S.IFMT
-  if (type === S.IFIFO) return -E.SPIPE
-  if (type === S.IFDIR) return -E.ISDIR
-  if (type !== S.IFREG) return -E.NODEV
-  if (file.ops.fallocate === undefined) return -E.OPNOTSUPP
-  if (offset + len > fproc.fsize) {
-    state.sys.kill(from, SIGXFSZ)
-    return -E.FBIG
-  }
-  return file.ops.fallocate(file, int(m, 1), offset, len)
-}
-
-function fsync(state: FsState, m: Message, from: number): number {
-  const fproc = fprocOf(state, from)
-  const file = fproc === undefined ? null : getIo(fproc, int(m, 0))
+/** pread and preadv2 at `offset` ≥ 0. */
+function pread(state: FsState, m: Message, from: number, offset: number, flags: number): number {
+  const file = fileOf(fprocOf(state, from), int(m, 0))
   if (file === null) return -E.BADF
-  if (file.ops.fsync !== undefined) return file.ops.fsync(file)
-  return isDirectory(file.inode.mode) || isRegular(file.inode.mode) ? 0 : -E.INVAL
-}
-function syncfs(state: FsState, m: Message, from: number): number {
-  const fproc = fprocOf(state, from)
-  return fproc !== undefined && getIo(fproc, int(m, 0)) !== null ? 0 : -E.BADF
-}
-
-/** Advice: checked, then ignored. */
-function fadvise(state: FsState, m: Message, from: number): number {
-  const fproc = fprocOf(state, from)
-  const file = fproc === undefined ? null : getIo(fproc, int(m, 0))
-  if (file === null) return -E.BADF
-  if ((file.inode.mode & S.IFMT) === S.IFIFO) return -E.SPIPE
-  if (long(m, 2) < 0) return -E.INVAL
-  return int(m, 3) < 0 || int(m, 3) > FADV_MAX ? -E.INVAL : 0
-}
-function readahead(state: FsState, m: Message, from: number): number {
-  const file = readable(fprocOf(state, from), int(m, 0))
-  if (file === null) return -E.BADF
-  return isRegular(file.inode.mode) ? 0 : -E.INVAL
-}
-function syncFileRange(state: FsState, m: Message, from: number): number {
-  const fproc = fprocOf(state, from)
-  const file = fproc === undefined ? null : getIo(fproc, int(m, 0))
-  if (file === null) return -E.BADF
-  if ((int(m, 3) & ~SYNC_FILE_RANGE_ALL) !== 0 || long(m, 1) < 0 || long(m, 2) < 0) return -E.INVAL
   if (file.pos < 0) return -E.SPIPE
-  return file.ops.fsync === undefined ? 0 : file.ops.fsync(file)
+  if ((file.flags & NOT_READABLE) !== 0) return -E.BADF
+  return readAt(state, file, m, from, offset, false, flags)
+}
+function pwrite(state: FsState, m: Message, from: number, offset: number, flags: number): number {
+  const fproc = fprocOf(state, from)
+  const file = fileOf(fproc, int(m, 0))
+  if (file === null) return -E.BADF
+  if (file.pos < 0) return -E.SPIPE
+  return isWritable(file) ? writeAt(state, fproc as Fproc, file, m, from, offset, false, flags) : -E.BADF
+}
+
+/** The flags of preadv2 and pwritev2 are looked at when all else is good and there is something to move. */
+function badFlags(m: Message, known: number): boolean {
+  const flags = int(m, 4)
+  return flags !== 0 && long(m, 2) > 0 && (flags & ~known) !== 0
+}
+function readv(state: FsState, m: Message, from: number): number {
+  const offset = long(m, 3)
+  const file = readable(fprocOf(state, from), int(m, 0))
+  if (file !== null && badFlags(m, RWF_ALL)) return -E.OPNOTSUPP
+  if (offset !== -1) return pread(state, m, from, offset, int(m, 4))
+  return file === null ? -E.BADF : readAt(state, file, m, from, file.pos, true, int(m, 4))
+}
+function writev(state: FsState, m: Message, from: number): number {
+  const fproc = fprocOf(state, from)
+  const file = fileOf(fproc, int(m, 0))
+  const flags = int(m, 4)
+  const offset = long(m, 3)
+  if (file === null || !isWritable(file)) return file !== null && offset !== -1 && file.pos < 0 ? -E.SPIPE : -E.BADF
+  if (badFlags(m, RWF_ALL)) return -E.OPNOTSUPP
+  if ((flags & RWF.APPEND) !== 0 && (flags & RWF.NOAPPEND) !== 0) return -E.INVAL
+  if (offset !== -1) return pwrite(state, m, from, offset, flags)
+  return writeAt(state, fproc as Fproc, file, m, from, file.pos, true, flags)
 }
 
 /** Blocked in a file's own operation: the answer it gets when a signal is due. */
@@ -226,40 +177,14 @@ export function cancelFile(file: OpenFile, endpoint: number): number {
   return file.ops.cancel === undefined ? SUSPEND : file.ops.cancel(file, endpoint)
 }
 
-const scratch = emptyStat()
-/** Size of an open file now; 0 when its file system can't tell. */
-export function sizeOf(file: OpenFile): number {
-  return file.inode.fs.getattr(file.inode, scratch) < 0 ? 0 : scratch.size
-}
-
-/** lseek for a file of `size` bytes whose only hole is its end. */
-export function seekIn(file: OpenFile, size: number, offset: number, whence: number): number {
-  let pos = offset
-  if (whence === SEEK.CUR) pos += file.pos
-  else if (whence === SEEK.END) pos += size
-  else if (whence === SEEK.DATA || whence === SEEK.HOLE) {
-    if (offset < 0 || offset >= size) return -E.NXIO
-    if (whence === SEEK.HOLE) pos = size
-  }
-  return pos < 0 ? -E.INVAL : pos
-}
-
 export function readwriteCalls(state: FsState): CallVector {
   return {
     [FS.READ]: (m, from) => read(state, m, from),
     [FS.WRITE]: (m, from) => write(state, m, from),
-    [FS.PREAD64]: (m, from) => pread(state, m, from),
-    [FS.PWRITE64]: (m, from) => pwrite(state, m, from),
-    [FS.READV]: (m, from) => (long(m, 3) === -1 ? read(state, m, from) : pread(state, m, from)),
-    [FS.WRITEV]: (m, from) => (long(m, 3) === -1 ? write(state, m, from) : pwrite(state, m, from)),
-    [FS.LSEEK]: (m, from) => lseek(state, m, from),
-    [FS.FTRUNCATE]: (m, from) => ftruncate(state, m, from),
-    [FS.FALLOCATE]: (m, from) => fallocate(state, m, from),
-    [FS.FSYNC]: (m, from) => fsync(state, m, from),
-    [FS.SYNC]: () => 0, // what is written is with the host already
-    [FS.SYNCFS]: (m, from) => syncfs(state, m, from),
-    [FS.FADVISE64]: (m, from) => fadvise(state, m, from),
-    [FS.READAHEAD]: (m, from) => readahead(state, m, from),
-    [FS.SYNC_FILE_RANGE]: (m, from) => syncFileRange(state, m, from),
+    [FS.UNREAD]: (m, from) => unread(state, m, from),
+    [FS.PREAD64]: (m, from) => (long(m, 3) < 0 ? -E.INVAL : pread(state, m, from, long(m, 3), 0)),
+    [FS.PWRITE64]: (m, from) => (long(m, 3) < 0 ? -E.INVAL : pwrite(state, m, from, long(m, 3), 0)),
+    [FS.READV]: (m, from) => readv(state, m, from),
+    [FS.WRITEV]: (m, from) => writev(state, m, from),
   }
 }

@@ -35,20 +35,19 @@ function write(f: OpenFile, at: number, len: number, position: number): number {
   if (r < 0) return r
   const record = node.record as NodeRecord
   const data = dataOf(record)
-  const start = (f.flags & O.APPEND) !== 0 ? record.size : position
   let bytes = len
-  const growth = start + len - Math.max(start, record.size)
+  const growth = position + len - Math.max(position, record.size)
   if (growth > 0) {
     const room = fs.store.room(growth)
     if (room < growth) bytes -= growth - room
     if (bytes <= 0) return -E.NOSPC
   }
-  const n = fs.store.write(data, at, bytes, start)
+  const n = fs.store.write(data, at, bytes, position)
   if (n <= 0) return n
-  const end = start + n
+  const end = position + n
   if (end > record.size) {
-    if (start > record.size) record.holes = true
-    fs.store.charge(data, data.bytes + end - Math.max(start, record.size))
+    if (position > record.size) record.holes = true
+    fs.store.charge(data, data.bytes + end - Math.max(position, record.size))
     record.size = end
   }
   touchModify(record, fs.now())

@@ -146,7 +146,7 @@ export interface FsState {
 
 /** A memfs as far as memfd_create needs it. */
 export interface Memfs extends FsType {
-  tmpfile(dir: Inode, mode: number, uid: number, gid: number): Inode | number
+  tmpfile(dir: Inode, mode: number, uid: number, gid: number, linkable: boolean): Inode | number
 }
 
 export function createState(sys: Sys, host: HostFiles, store: Store, facts: Facts): FsState {

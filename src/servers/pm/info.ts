@@ -1,6 +1,6 @@
 // About the machine and about processes: uname, sysinfo, getrandom and the like for guests; PROCINFO and PIDS for /proc.
 import { E } from '../../abi/errno.ts'
-import { EP, FIRST_GUEST, high, int, type Message, message, setLong, TYPE, uint, ulong } from '../../abi/message.ts'
+import { EP, FIRST_GUEST, high, int, long, type Message, message, setLong, TYPE, uint, ulong } from '../../abi/message.ts'
 import { SIGMAX } from '../../abi/signals.ts'
 import type { CallVector } from '../../lib/server.ts'
 import { PM, PROC_RECORD } from '../../protocol/pm.ts'
@@ -34,7 +34,8 @@ export function infoCalls(pm: Pm): CallVector {
     [PM.GETRANDOM]: m => {
       const flags = uint(m, 2)
       if ((flags & ~GRND_ALL) !== 0 || (flags & GRND_RANDOM_INSECURE) === GRND_RANDOM_INSECURE) return -E.INVAL
-      const bytes = Math.min(ulong(m, 1), high(m, 0))
+      if (long(m, 1) < 0) return long(m, 1)
+      const bytes = Math.min(long(m, 1), high(m, 0))
       if (bytes > 0) pm.sys.random(int(m, 0), bytes)
       return bytes
     },
