@@ -39,6 +39,9 @@ export const boundOps: FileOps = {
   hostFile(f: OpenFile, writable: boolean): number {
     return writable ? (f.inode.fs as BindFs).writeFd(f.inode as Node) : (f.inode.fs as BindFs).lower.fd(f.inode as Node)
   },
+  direct(f: OpenFile): number {
+    return (f.inode.fs as BindFs).lower.fd(f.inode as Node)
+  },
   release(f: OpenFile): void {
     const node = f.inode as Node
     node.opens--

@@ -90,6 +90,8 @@ export interface FileOps {
   fallocate?(f: OpenFile, mode: number, offset: number, len: number): number
   /** A host file handle (host descriptor number) to map or to read directly; writable+shared only when the open file is. */
   hostFile?(f: OpenFile, writable: boolean): number
+  /** The host file handle whose bytes are the file's, when it has one already: for long reads. */
+  direct?(f: OpenFile): number
 }
 
 /** Woken whenever readiness may have changed. Waiters are rows, owned by poll.ts. */

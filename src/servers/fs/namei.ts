@@ -135,8 +135,7 @@ export function walk(
     if (name.length > NAME_MAX) return -E.NAMETOOLONG
     let child = cur.fs.lookup(cur, name, !last)
     if (typeof child === 'number') {
-      const mayMiss = last && (flags & WALK.MISSING) !== 0 && cur.fs.fixed !== true
-      return child === -E.NOENT && mayMiss ? missing(w, cur, name, named) : child
+      return last && child === -E.NOENT && (flags & WALK.MISSING) !== 0 ? missing(w, cur, name, named) : child
     }
     w.fresh = true
     if (child.covered !== null && child.covered !== child) {

@@ -20,7 +20,7 @@ function target(state: FsState, fproc: Fproc, w: Walk, dirfd: number, path: Path
   const r = walk(state, fproc, w, dirfd, path, WALK.MISSING)
   if (r < 0) return r
   if (w.kind !== LAST.NORM || w.inode !== null) return -E.EXIST
-  if (w.slash && !directory) return -E.NOENT
+  if ((w.slash && !directory) || (w.parent as Inode).fs.fixed === true) return -E.NOENT
   return (w.parent as Inode).fs.readOnly ? -E.ROFS : 0
 }
 

@@ -83,7 +83,7 @@ export function openAt(
 /** O_CREAT and the name is free: nd.inode is the new file. 1 or -errno. */
 function createFile(fproc: Fproc, mode: number): number {
   const dir = nd.parent as Inode
-  const r = mayCreate(dir, fproc.cred)
+  const r = dir.fs.fixed === true ? -E.NOENT : mayCreate(dir, fproc.cred)
   if (r < 0) return r
   const bits = newMode(dir, S.IFREG | (mode & 0o7777 & ~fproc.context.umask), fproc.cred)
   const inode = dir.fs.create(dir, nd.name, bits, fproc.cred.fsuid, newGroup(dir, fproc.cred), 0)

@@ -13,6 +13,7 @@ import { Lower } from './lower.ts'
 import { Node, type NodeRecord, newRecord, own, pin, recordOf, setEntry, touchChange, touchModify } from './node.ts'
 import { regularOps } from './regular.ts'
 import { addLink, countSubdirectory, removeDirectory, renameName, unlinkName } from './rename.ts'
+import { countPages } from './smallfile.ts'
 import type { Store } from './store.ts'
 import { getNodeXattr, listNodeXattrs, removeNodeXattr, setNodeXattr } from './xattr.ts'
 
@@ -247,7 +248,8 @@ export class Overlay implements FsType {
   }
   private blocks(record: NodeRecord, out: Stat): number {
     const data = record.data as NonNullable<NodeRecord['data']>
-    if (record.holes && data.name !== '') {
+    if (data.name === '') return countPages(data) * 8
+    if (record.holes) {
       const fd = this.store.fd(data)
       if (fd >= 0 && this.store.host.stat(fd, '', out) === 0) return out.blocks
     }

@@ -63,8 +63,7 @@ function readAt(
 
 /** A long read of a host file, by the reader itself: `len`, or -errno: not this way. Should there be less, the call comes again. */
 function readDirect(state: FsState, file: OpenFile, at: number, from: number, len: number, pos: number): number {
-  if (file.ops.hostFile === undefined || !isRegular(file.inode.mode)) return -E.AGAIN
-  const handle = file.ops.hostFile(file, false)
+  const handle = file.ops.direct === undefined ? -E.AGAIN : file.ops.direct(file)
   return handle < 0 ? handle : state.sys.fileRead(from, at, len, handle, pos)
 }
 /** Bytes its caller's memory did not take are as if they had not been read: the offset goes back, a pipe gets them again. */

@@ -132,12 +132,18 @@ function hostFile(f: OpenFile, write: boolean): number {
     return fd
   }
   const record = node.record
-  if (record !== null && (f.flags & O.NOATIME) === 0) touchAccess(record, fs.now())
   if (record === null || record.lowerData) return (fs.lower as Lower).fd(node)
   return fs.store.readOnlyFd(dataOf(record)) // an empty file is mapped too: its pages give SIGBUS until it grows
 }
+/** Small files stay in memory, however long the buffer they are read with. */
+function direct(f: OpenFile): number {
+  const { record } = f.inode as Node
+  if (record !== null && (f.flags & O.NOATIME) === 0) touchAccess(record, (f.inode.fs as Overlay).now())
+  if (record !== null && !record.lowerData && (record.data === null || record.data.name === '')) return -E.AGAIN
+  return hostFile(f, false)
+}
 
-const common = { read, seek, release, fsync, fallocate, hostFile }
+const common = { read, seek, release, fsync, fallocate, hostFile, direct }
 const privileged: FileOps = { ...common, write, truncate }
 const unprivileged: FileOps = { ...common, write: writeUnprivileged, truncate: truncateUnprivileged }
 

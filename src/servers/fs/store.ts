@@ -2,10 +2,10 @@
 // Names, owners and modes are not here; they are records of the file systems over it. Small files stay in memory (smallfile.ts) until
 // they grow or something wants their descriptor: making a host file is the dearest thing a create could do.
 import { E } from '../../abi/errno.ts'
-import { O } from '../../abi/fcntl.ts'
+import { O, SEEK } from '../../abi/fcntl.ts'
 import { Descriptors, type Held, held } from './descriptors.ts'
 import type { HostFiles, HostStatfs } from './hostfiles.ts'
-import { type DataFile, grow, growth, readSmall, resizeSmall, seekSmall, writeSmall } from './smallfile.ts'
+import { type DataFile, grow, growth, markPages, readSmall, resizeSmall, seekSmall, writeSmall } from './smallfile.ts'
 
 /** Memory all small files of a workspace may take together. */
 const HELD_MAX = 64 * 1024 * 1024
@@ -95,6 +95,7 @@ export class Store {
   take(data: DataFile, from: number, size: number): number | false {
     if (!this.reserve(data, size)) return false
     const n = size === 0 ? 0 : this.host.readInto(from, (data.memory as Uint8Array).subarray(0, size), 0)
+    if (n > 0) markPages(data, 0, n)
     if (n >= 0) data.size = n
     return n
   }
@@ -115,8 +116,7 @@ export class Store {
       const fd = this.descriptors.openAt(this.dir, name, O.RDWR | O.CREAT | O.EXCL | O.NOFOLLOW | O.CLOEXEC, 0o600)
       if (fd === -E.EXIST) continue
       if (fd < 0) return fd
-      const { memory } = data
-      const n = memory === null ? 0 : this.host.writeFrom(fd, memory.subarray(0, data.size), 0)
+      const n = this.copyOut(data, fd)
       if (n < 0) {
         this.host.close(fd)
         this.host.unlink(this.dir, name, 0)
@@ -127,6 +127,17 @@ export class Store {
       data.both ??= held()
       return this.descriptors.keep(data.both, fd)
     }
+  }
+  /** What is in memory to an empty host file, leaving holes. 0 or -errno. */
+  private copyOut(data: DataFile, fd: number): number {
+    const memory = data.memory as Uint8Array
+    let end = 0
+    for (let at = seekSmall(data, 0, SEEK.DATA); at >= 0; at = seekSmall(data, end, SEEK.DATA)) {
+      end = seekSmall(data, at, SEEK.HOLE)
+      const n = this.host.writeFrom(fd, memory.subarray(at, end), at)
+      if (n < 0) return n
+    }
+    return end < data.size ? this.host.truncate(fd, data.size) : 0
   }
   private forgetMemory(data: DataFile): void {
     if (data.memory !== null) this.held -= data.memory.length
