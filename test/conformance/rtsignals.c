@@ -210,10 +210,10 @@ static void fds(void) {
   SAY(poll(&p, 1, 0));
   SAY(read(fd, &s, sizeof s));
   printf("%d code %d int %d pid %d uid %d\n", s.ssi_signo == SIGRTMIN, s.ssi_code, s.ssi_int, s.ssi_pid == getpid(), s.ssi_uid == getuid());
-  pid_t pid = fork();
-  if (pid == 0) _exit(3);
   struct signalfd_siginfo two[2];
   SAY(read(fd, two, sizeof two));
+  pid_t pid = fork();
+  if (pid == 0) _exit(3);
   while (read(fd, &s, sizeof s) < 0) nap(1);
   printf("child: %d code %d status %d pid %d\n", s.ssi_signo == SIGCHLD, s.ssi_code, s.ssi_status, s.ssi_pid == pid);
   waitpid(pid, 0, 0);
