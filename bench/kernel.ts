@@ -44,9 +44,6 @@ class Loop implements Container {
   fileRead(): number {
     return 0
   }
-  copyOut(): number {
-    return 0
-  }
   times(): number {
     return 0
   }
@@ -54,6 +51,12 @@ class Loop implements Container {
     return 0
   }
   setContext(): number {
+    return 0
+  }
+  trace(): number {
+    return 0
+  }
+  errand(): number {
     return 0
   }
 }

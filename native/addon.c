@@ -4,8 +4,10 @@
 //   sys(nr, a0…a5) → result or -errno    a host system call; numbers are doubles, missing arguments 0
 //   buffer(bytes) → ArrayBuffer          page-aligned, zeroed, lazily backed memory
 //   address(ArrayBuffer) → number        where it lies
+//   cpuid(leaf, subleaf) → [eax, ebx, ecx, edx]
 //   spawn(path, argv, fds) → pid or -errno   a child of the calling thread: empty environment, fds[i] as descriptor i, no others
 #define _GNU_SOURCE
+#include <cpuid.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <node_api.h>
@@ -78,6 +80,22 @@ static napi_value address(napi_env env, napi_callback_info info) {
   napi_get_cb_info(env, info, &count, &value, NULL, NULL);
   if (napi_get_arraybuffer_info(env, value, &data, &bytes) != napi_ok) return type_error(env, "address: an ArrayBuffer");
   return number(env, (double)(size_t)data);
+}
+
+static napi_value cpuid(napi_env env, napi_callback_info info) {
+  napi_value values[2], result = NULL, word;
+  size_t count = 2;
+  unsigned asked[2], registers[4] = {0};
+  napi_get_cb_info(env, info, &count, values, NULL, NULL);
+  for (int i = 0; i < 2; i++)
+    if (napi_get_value_uint32(env, values[i], &asked[i]) != napi_ok) return type_error(env, "cpuid: leaf, subleaf");
+  __get_cpuid_count(asked[0], asked[1], registers, registers + 1, registers + 2, registers + 3);
+  napi_create_array_with_length(env, 4, &result);
+  for (unsigned i = 0; i < 4; i++) {
+    napi_create_uint32(env, registers[i], &word);
+    napi_set_element(env, result, i, word);
+  }
+  return result;
 }
 
 // In the vfork child, which shares the parent's memory but not its descriptors and signal actions. Only raw calls.
@@ -160,6 +178,7 @@ NAPI_MODULE_INIT() {
     {"sys", NULL, sys, NULL, NULL, NULL, napi_enumerable, NULL},
     {"buffer", NULL, buffer, NULL, NULL, NULL, napi_enumerable, NULL},
     {"address", NULL, address, NULL, NULL, NULL, napi_enumerable, NULL},
+    {"cpuid", NULL, cpuid, NULL, NULL, NULL, napi_enumerable, NULL},
     {"spawn", NULL, spawn, NULL, NULL, NULL, napi_enumerable, NULL},
   };
   napi_define_properties(env, exports, sizeof functions / sizeof *functions, functions);

@@ -140,6 +140,7 @@ static long carry_out(struct thread *t, u32 code, const u64 *a, struct ucontext 
     case OP_EXIT: return CALL(__NR_exit, a[0]);
     case OP_EXITGROUP: return CALL(__NR_exit_group, a[0]);
     case OP_PATCH: return patch(t, a[0], a[1], a[2], a[3]);
+    case OP_UNPATCH: return unpatch(a[0]);
     case OP_PREAD: return CALL(__NR_pread64, *descriptor(t, a[0]), a[1], guest_bytes(a[1], a[2]), a[3]);
     default: break;
   }
@@ -147,15 +148,15 @@ static long carry_out(struct thread *t, u32 code, const u64 *a, struct ucontext 
   if (!*frame) *frame = make_frame(t);
   if (code == OP_RESET) return reset(t, *frame);
   u64 place = a[0] ? a[0] : slot + a[2], limit = a[0] ? guest_bytes(a[0], a[1]) : slot_bytes(a[2], a[1]);
-  return (code == OP_SAVEX ? save_extended : load_extended)((*frame)->fpstate, place, limit);
+  return code == OP_SAVEX ? save_extended((*frame)->fpstate, place, limit) : load_extended(t, (*frame)->fpstate, place, limit);
 }
 
-/* Runs the reply's list; 1 when all succeeded. */
-int run_operations(struct thread *t, struct ucontext **frame) {
+/* Runs the list at `ops` in the slot; 1 when all succeeded. */
+int run_operations(struct thread *t, u64 ops, struct ucontext **frame) {
   u32 n = least(U32(t->channel, CH_NOPS), OP_MAX), done = 0;
   int ok = 1;
   for (; done < n && ok; done += ok) {
-    u64 op = t->channel + CH_OPS + done * OP_BYTES, a[6];
+    u64 op = t->channel + ops + done * OP_BYTES, a[6];
     u32 code = U32(op, OPF_CODE), flags = U32(op, OPF_FLAGS);
     for (int i = 0; i < 6; i++) a[i] = U64(op, OPF_A + 8 * i);
     long result = carry_out(t, code, a, frame);
@@ -165,6 +166,3 @@ int run_operations(struct thread *t, struct ucontext **frame) {
   U32(t->channel, CH_OPDONE) = done;
   return ok;
 }
-
-/* Waits for replies and carries them out until one lets the guest go on; then REGS holds all the guest goes on with.
- * *frame: the thread's signal frame, or 0 on the patched path; made here when extended state is wanted. */

@@ -6,8 +6,6 @@
 #include <asm/unistd.h>
 #include <linux/mman.h>
 
-#define INVALID_OPCODE 0x06
-
 /* Fault-safe: 0, or -EFAULT when not all n bytes could be written (to text that another thread made read-only, say). */
 static long poke(u64 to, const void *from, u64 n) { return copy_bytes(to, (u64)from, n) == n ? 0 : -EFAULT; }
 static int peek(void *to, u64 from, u64 n) { return guest_bytes(from, n) == n && copy_bytes((u64)to, from, n) == n; }
@@ -103,14 +101,71 @@ long patch(struct thread *t, u64 at, u32 number, u64 index, u64 threads) {
   return error ? error : closed ? closed : (long)pattern;
 }
 
-/* The trampoline of the site with an invalid opcode at `rip`: where `syscall` stood, or (being patched just now) at its start. */
+/* A site's own bytes, as far as the jump replaced them; how many. */
+static u32 original(const struct trampoline *site, u8 *bytes) {
+  static const u8 mov_eax[] = {0xb8, 0, 0, 0, 0, 0x0f, 0x05}, mov_rax[] = {0x48, 0xc7, 0xc0, 0, 0, 0, 0};
+  if (site->pattern == PATTERN_MOV_EAX) {
+    __builtin_memcpy(bytes, mov_eax, 7), __builtin_memcpy(bytes + 1, &site->number, 4);
+    return 7;
+  }
+  if (site->pattern == PATTERN_MOV_RAX) {
+    __builtin_memcpy(bytes, mov_rax, 7), __builtin_memcpy(bytes + 3, &site->number, 4);
+    return 7;
+  }
+  if (site->pattern != PATTERN_SYSCALL_CMP) return 0;
+  bytes[0] = 0x0f, bytes[1] = 0x05;
+  __builtin_memcpy(bytes + 2, site->tail, 6);
+  return 8;
+}
+static int same(const u8 *a, const u8 *b, u32 n) {
+  while (n > 0 && *a == *b) a++, b++, n--;
+  return n == 0;
+}
+static u64 start_of(const struct trampoline *site) { return site->target - site->pattern; }
+
+/* write_jump's way back, under the same conditions. Backwards: who jumps to the syscall instruction finds it whole or not at all. */
+static long write_original(u64 start, const u8 *bytes, u32 n) {
+  u8 invalid = INVALID_OPCODE;
+  long error = poke(start, &invalid, 1);
+  for (u32 i = n - 1; i > 0 && !error; i--) error = poke(start + i, bytes + i, 1);
+  return error ? error : poke(start, bytes, 1);
+}
+
+/* 1: done; 0: the site is no more what PATCH has left there. */
+static int restore(u32 index) {
+  struct trampoline *site = TRAMPOLINE(index);
+  u32 slot = PATCH_BASE + 8 * index;
+  u8 bytes[8], there[7], jump[7] = {0xff, 0x24, 0x25, slot, slot >> 8, slot >> 16, slot >> 24};
+  u32 n = original(site, bytes);
+  u64 start = start_of(site);
+  if (!n || !peek(there, start, 7) || !same(there, jump, 7)) return 0;
+  int is_writable = !poke(start, there, 1);
+  if (!is_writable && protect(start, n, PROT_READ | PROT_WRITE | PROT_EXEC)) return 0;
+  long error = write_original(start, bytes, n);
+  if (!is_writable) protect(start, n, PROT_READ | PROT_EXEC);
+  return !error;
+}
+/* Trampolines stay: threads may be on their way through, and signal frames may lead there. */
+long unpatch(u64 count) {
+  long done = 0;
+  if (table_state() != 1) return 0;
+  for (u32 i = 0; i < least(count, PATCH_SITES); i++) done += restore(i);
+  return done;
+}
+
+/* The trampoline of the site with an invalid opcode at `rip`: where `syscall` stood, or at its start while it is being patched or
+ * unpatched (by now it may be done). */
 struct trampoline *site_at(u64 rip) {
-  u8 byte;
+  u8 byte, there[8], own[8];
   if (!peek(&byte, rip, 1) || table_state() != 1) return 0;
   for (u32 i = 0; i < PATCH_SITES; i++) {
     struct trampoline *site = TRAMPOLINE(i);
+    if (!site->pattern) continue;
+    u64 start = start_of(site);
     if (site->pattern == PATTERN_MOV_EAX && site->target - 2 == rip && byte == INVALID_OPCODE) return site;
-    if (site->pattern && site->target - site->pattern == rip && (byte == INVALID_OPCODE || byte == 0xff)) return site;
+    if (start == rip && (byte == INVALID_OPCODE || byte == 0xff)) return site;
+    u32 n = rip >= start && rip < site->target ? original(site, own) : 0;
+    if (n && peek(there, start, n) && same(there, own, n)) return site;
   }
   return 0;
 }

@@ -81,12 +81,14 @@ static void prefetch(u64 channel, u64 number, int hinted) {
   }
 }
 
+/* Waits for replies and carries them out until one lets the guest go on; then REGS holds all the guest goes on with.
+ * *frame: the thread's signal frame, or 0 on the patched path; made here when extended state is wanted. */
 void serve(struct thread *t, struct ucontext **frame) {
   for (;;) {
     wait_for_reply(t);
-    int ok = run_operations(t, frame);
     u32 then = U32(t->channel, CH_THEN);
-    if (ok && then != THEN_POST) {
+    int ok = run_operations(t, then == THEN_ASIDE ? ASIDE_OPS : CH_OPS, frame);
+    if (ok && then != THEN_POST && then != THEN_ASIDE) {
       if (then == THEN_RETURN) REGS(t->channel)[GREG_RAX] = U64(t->channel, CH_RET);
       return;
     }
@@ -213,7 +215,7 @@ static int on_invalid_opcode(struct thread *t, struct ucontext *frame) {
   u64 *regs = frame->regs, rip = regs[GREG_RIP];
   struct trampoline *site = site_at(rip);
   if (!site) return 0;
-  if (rip != site->target - 2) { // being patched by another thread
+  if (rip != site->target - 2 || *(volatile u8 *)rip != INVALID_OPCODE) { // being patched or unpatched by another thread
     CALL(__NR_sched_yield);
     return 1;
   }

@@ -8,6 +8,7 @@ typedef unsigned u32;
 typedef unsigned long u64;
 
 #define PAGE 0x1000ul
+#define INVALID_OPCODE 0x06 // see patch.c
 #define USER_SEGMENTS 0x002b000000000033ul // cs = 0x33, gs = fs = 0, ss = 0x2b
 
 // ---- layouts of the host's: rt_sigframe without its return address (arch/x86/include/uapi/asm/{ucontext,sigcontext}.h) ----
@@ -72,13 +73,14 @@ _Noreturn void resume(struct thread *t, struct ucontext *frame);
 void set_up_record(struct thread *t, u64 channel, u64 xfeatures, u32 xstate_bytes);
 void set_up_thread(struct thread *t);
 // operations.c
-int run_operations(struct thread *t, struct ucontext **frame);
+int run_operations(struct thread *t, u64 ops, struct ucontext **frame);
 // xstate.c
 struct ucontext *own_frame(struct thread *t), *make_frame(struct thread *t), *adopt_frame(struct thread *t, const struct ucontext *frame);
-long save_extended(u64 area, u64 to, u64 limit), load_extended(u64 area, u64 from, u64 limit);
+long save_extended(u64 area, u64 to, u64 limit), load_extended(struct thread *t, u64 area, u64 from, u64 limit);
 void clear_extended(u64 area);
 // patch.c
 long patch(struct thread *t, u64 at, u32 number, u64 index, u64 threads);
+long unpatch(u64 count);
 struct trampoline *site_at(u64 rip);
 #pragma GCC visibility pop
 

@@ -6,6 +6,7 @@
 // struct _fpx_sw_bytes, in the last 48 bytes of the legacy area; and where the XSAVE header begins
 #define SW_RESERVED 464
 #define XSTATE_HEADER 512
+#define MXCSR 24
 #define LEGACY_BYTES 512
 struct sw_reserved { u32 magic1, extended_bytes; u64 xfeatures; u32 xstate_bytes; };
 #define MAGIC1 0x46505853u
@@ -59,22 +60,33 @@ long save_extended(u64 area, u64 to, u64 limit) {
   return copy_bytes(to, area, n) == n ? (long)n : -EFAULT;
 }
 
-long load_extended(u64 area, u64 from, u64 limit) {
+/* Does the processor take it? What it refuses would be a fault of the stub's own on the way out. */
+static int is_loadable(u64 legacy, u64 from, u64 area, u64 xfeatures) {
+  const struct sw_reserved *sw = (const struct sw_reserved *)(legacy + SW_RESERVED);
+  u32 mask = U32(area, MXCSR + 4);
+  u64 header[8], reserved = 0;
+  if (U32(legacy, MXCSR) & ~(mask ? mask : 0xffbf)) return 0;
+  if (sw->magic1 != MAGIC1) return 1;
+  if (copy_bytes((u64)header, from + XSTATE_HEADER, sizeof header) != sizeof header) return 0;
+  for (int i = 1; i < 8; i++) reserved |= header[i];
+  return !reserved && !(sw->xfeatures & ~xfeatures) && !(header[0] & ~sw->xfeatures);
+}
+long load_extended(struct thread *t, u64 area, u64 from, u64 limit) {
   u8 legacy[LEGACY_BYTES] __attribute__((aligned(16)));
   if (limit < LEGACY_BYTES || copy_bytes((u64)legacy, from, LEGACY_BYTES) != LEGACY_BYTES) return -EFAULT;
   u64 n = xstate_length((u64)legacy);
-  if (n == 0 || n > limit || n > xstate_length(area)) return -EINVAL;
+  if (n == 0 || n > limit || n > xstate_length(area) || !is_loadable((u64)legacy, from, area, t->xfeatures)) return -EINVAL;
   return copy_bytes(area, from, n) == n ? (long)n : -EFAULT;
 }
 
 /* As after execve: every component in its initial state. */
 void clear_extended(u64 area) {
   u64 described = xstate_length(area) > LEGACY_BYTES;
-  u32 mxcsr_mask = U32(area, 28);
+  u32 mxcsr_mask = U32(area, MXCSR + 4);
   zero_bytes(area, 416);
   U32(area, 0) = 0x37f; // x87 control word
-  U32(area, 24) = 0x1f80; // MXCSR
-  U32(area, 28) = mxcsr_mask;
+  U32(area, MXCSR) = 0x1f80;
+  U32(area, MXCSR + 4) = mxcsr_mask;
   if (described) U64(area, XSTATE_HEADER) = 0; // XSTATE_BV
 }
 

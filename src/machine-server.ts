@@ -13,7 +13,9 @@ import type { FromKernel, ToKernel } from './control.ts'
 import type { StreamDriver } from './drivers/stream/stream.ts'
 import type { TtyDriver } from './drivers/tty/tty.ts'
 import type { createKernel } from './kernel/kernel.ts'
+import { Inspection } from './inspection.ts'
 import type { CallVector, Server, Sys } from './lib/server.ts'
+import { COMMON_CALL } from './protocol/common.ts'
 import { FS } from './protocol/fs.ts'
 import { MACHINE, PM } from './protocol/pm.ts'
 
@@ -33,18 +35,23 @@ export class Control implements Server {
   private readonly m = message()
   /** job → pid of its first process. */
   private readonly pids = new Map<number, number>()
-  readonly calls: CallVector = { [MACHINE.ENDED]: m => this.ended(int(m, 0), int(m, 2)) }
+  readonly calls: CallVector
+  private readonly inspection: Inspection
 
   constructor(
     private readonly sys: Sys,
     private readonly parts: ControlParts,
-  ) {}
+  ) {
+    this.inspection = new Inspection(sys, parts.say)
+    this.calls = { [MACHINE.ENDED]: m => this.ended(int(m, 0), int(m, 2)), [COMMON_CALL.DONE]: m => this.inspection.done(m) }
+  }
 
   order(o: ToKernel): void {
     if (o.kind === 'spawn') this.spawn(o)
     else if (o.kind === 'kill') this.kill(o.job, o.signo)
     else if (o.kind === 'resize') this.parts.tty.resize(o.rows, o.columns)
     else if (o.kind === 'report') this.report()
+    else if (o.kind === 'inspect') this.inspection.order(o.id, o.pid, o.order)
     else this.parts.loop.stop()
   }
 
@@ -84,6 +91,7 @@ export class Control implements Server {
       return
     }
     this.pids.set(o.job, refused)
+    if (o.stopped) this.inspection.startStopped(refused, endpoint)
     this.parts.say({ kind: 'started', job: o.job, pid: refused })
     this.start(o, t)
   }

@@ -10,8 +10,10 @@ import { fileURLToPath } from 'node:url'
 import { Worker } from 'node:worker_threads'
 import type { BootOptions, FromKernel, Report, ToKernel } from './control.ts'
 import * as host from './host/host.ts'
+import { Inspector } from './inspector.ts'
 
-export type { Report } from './control.ts'
+export type { Layout, Region, Report, SignalState } from './control.ts'
+export { Inspector, type ProcessState, type ThreadState } from './inspector.ts'
 export { FilterError, parseFilter } from './container/linux/trace-filter.ts'
 export { HostTerminal } from './drivers/tty/hostterm.ts'
 
@@ -47,6 +49,8 @@ export interface SpawnOptions {
   /** 'pipe' (default), 'inherit', 'null', or 'tty' (needs `terminal`); one for all or one each. A number is a host descriptor. */
   stdio?: Stdio | [Stdio, Stdio, Stdio]
   signal?: AbortSignal
+  /** Stopped before its first instruction, until machine.inspect(pid).cont(). */
+  stopped?: boolean
 }
 export type Stdio = 'pipe' | 'inherit' | 'null' | 'tty' | number
 export interface Exit {
@@ -68,6 +72,11 @@ export class MolError extends Error {
 
 
 const O_NONBLOCK = 0o4000
+/** What an Inspector's errors mean. */
+const WHY: Readonly<Record<string, string>> = {
+  ESRCH: 'there is no such process, or thread of it, any more', EFAULT: 'nothing is mapped there, or it may not be written',
+  EAGAIN: 'it is running: stop() it first', EBUSY: 'it is in a call that can’t be interrupted, or shares its memory', EINVAL: 'not a valid state',
+}
 
 /** A first process of a machine, child_process-like. */
 export class GuestProcess extends EventEmitter {
@@ -119,6 +128,8 @@ function signalName(signo: number): string {
 export class Machine extends EventEmitter {
   private readonly jobs = new Map<number, GuestProcess>()
   private readonly reports: ((r: Report) => void)[] = []
+  private readonly questions = new Map<number, { pid: number; resolve(value: unknown): void; reject(error: Error): void }>()
+  private nextQuestion = 1
   private nextJob = 1
   private ended: Promise<void>
   private closed = false
@@ -192,6 +203,11 @@ export class Machine extends EventEmitter {
     } else if (m.kind === 'ended') {
       this.jobs.get(m.job)?.ended(m.status)
       this.jobs.delete(m.job)
+    } else if (m.kind === 'inspected') {
+      const asked = this.questions.get(m.id)
+      this.questions.delete(m.id)
+      if (m.error === '') asked?.resolve(m.value)
+      else asked?.reject(new MolError(m.error, `process ${asked.pid}: ${WHY[m.error] ?? m.error}`))
     } else if (m.kind === 'trace') this.emit('trace', m.text)
     else if (m.kind === 'report') this.reports.shift()?.(m.report)
   }
@@ -217,6 +233,7 @@ export class Machine extends EventEmitter {
       gid: options.gid ?? globalThis.process.getgid?.() ?? 0,
       groups: options.groups ?? globalThis.process.getgroups?.() ?? [],
       stdio: plan.map(p => p.guest),
+      stopped: options.stopped ?? false,
     })
     const { signal } = options
     if (signal) {
@@ -247,6 +264,15 @@ export class Machine extends EventEmitter {
     this.post({ kind: 'resize', rows, columns })
   }
 
+  /** Look into a process of the machine: stop it, read and set its threads' registers, its memory map and memory. See Inspector. */
+  inspect(pid: number): Inspector {
+    return new Inspector(pid, order => new Promise((resolve, reject) => {
+      const id = this.nextQuestion++
+      this.post({ kind: 'inspect', id, pid, order })
+      this.questions.set(id, { pid, resolve, reject })
+    }))
+  }
+
   /** Counters of kernel, container and servers: calls by number, unknown calls, messages, log lines. */
   report(): Promise<Report> {
     return new Promise(resolve => {
@@ -270,6 +296,8 @@ export class Machine extends EventEmitter {
       if (this.closed) guest.ended(9)
       else guest.failed(new MolError('EMACHINE', 'the machine has ended by an error of its own'))
     this.jobs.clear()
+    for (const asked of this.questions.values()) asked.reject(new MolError('ECLOSED', 'the machine is closed'))
+    this.questions.clear()
     this.closed = true
   }
   async [Symbol.asyncDispose](): Promise<void> {

@@ -1,11 +1,13 @@
 // The kernel as containers and servers see it: calls by slot, suspension, cancellation, ends, domains, privileges, signals, accounts.
 import { describe, expect, test } from 'vitest'
 import { E } from '../src/abi/errno.ts'
-import { GET, IPC, PRIV_RECORD, PROC_ENTRY, RC, SYS_PRIV, TRAPS } from '../src/abi/ipc.ts'
+import { CONTEXT } from '../src/abi/context.ts'
+import { ERRAND, GET, IPC, PRIV_RECORD, PROC_ENTRY, RC, SYS_PRIV, T, TRAPS } from '../src/abi/ipc.ts'
 import {
   ANY,
   EP,
   FIRST_GUEST,
+  high,
   int,
   makeEndpoint,
   message,
@@ -570,7 +572,14 @@ describe('kernel calls', () => {
     ['mark', SYS.RUNCTL, (s, ep) => s.mark(ep)],
     ['sigsend', SYS.SIGSEND, (s, ep) => s.sigsend(ep, 0)],
     ['vmctl', SYS.VMCTL, (s, ep) => s.vmctl(ep, 1, 0, 0, 0, 0, 0, -1, 0)],
-    ['copyOut', SYS.SAFECOPYTO, (s, ep) => s.copyOut(ep, 0, 0, 1)],
+    ['copyFrom', SYS.SAFECOPYFROM, (s, ep) => s.copyFrom(ep, 0, 1, -1, 0)],
+    ['copyTo', SYS.SAFECOPYTO, (s, ep) => s.copyTo(ep, 0, 0, 1, -1, 0)],
+    ['getContext', SYS.GETMCONTEXT, (s, ep) => s.getContext(ep, 0)],
+    ['setContext', SYS.SETMCONTEXT, (s, ep) => s.setContext(ep, 0)],
+    ['getExtended', SYS.GETXCONTEXT, (s, ep) => s.getExtended(ep, 0)],
+    ['setExtended', SYS.SETXCONTEXT, (s, ep) => s.setExtended(ep, 0, 1, 0)],
+    ['ownText', SYS.OWNTEXT, (s, ep) => s.ownText(ep, true, 0)],
+    ['trace', SYS.TRACE, (s, ep) => s.trace(ep, T.STOP)],
   ]
   test.each(rows)('%s needs its bit in the kernel-call mask, and is counted', (_, number, call) => {
     const k = new TestKernel()
@@ -603,16 +612,38 @@ describe('kernel calls', () => {
     const ep = k.endpoint(p)
     sys.vmctl(ep, 1, 2, 3, 4, 5, 6, 7, 8)
     sys.sigsend(ep, 64)
-    sys.copyOut(ep, 0x1000, 0, 16)
+    sys.trace(ep, T.STOP)
+    sys.copyFrom(ep, 0x1000, 16, -1, 9)
+    sys.copyTo(ep, 0x1000, 32, 16, 5, 9)
+    sys.getContext(ep, 64)
     expect(k.container.asked).toEqual([
       ['vmctl', p, 1, 2, 3, 4, 5, 6, 7, 8],
       ['sigsend', p, 64],
-      ['copyOut', p, 0x1000, 0, 16],
+      ['trace', p, T.STOP],
+      ['errand', p, ERRAND.COPYIN, 0x1000, 16, 0, -1, EP.VM, 9],
+      ['errand', p, ERRAND.COPYOUT, 0x1000, 16, 32, 5, EP.VM, 9],
+      ['getContext', p, 64],
     ])
-    expect(sys.copyOut(ep, 0x1000, 1 << 20, 1)).toBe(-E.FAULT)
+    expect(sys.copyTo(ep, 0x1000, 1 << 20, 1, -1, 0)).toBe(-E.FAULT)
+    expect(sys.getContext(ep, (1 << 20) - 8)).toBe(-E.FAULT)
+    expect(sys.setContext(ep, 4)).toBe(-E.FAULT)
     expect(sys.vmctl(EP.PM, 1, 0, 0, 0, 0, 0, -1, 0)).toBe(-E.DEADSRCDST)
     expect(sys.vmctl(EP.VM, 1, 0, 0, 0, 0, 0, -1, 0)).toBe(-E.PERM)
     k.kernel.setCpuTimes(p, 5, 6)
+  })
+
+  test('the end of an errand is a message to who asked, or to nobody', () => {
+    const k = new TestKernel()
+    const heard: number[][] = []
+    k.server(EP.VM, { [COMMON_CALL.DONE]: (m, from) => heard.push([from, int(m, 0), int(m, 1), int(m, 2), high(m, 2)]) })
+    k.kernel.done(EP.VM, 7, 16, 4096, 16)
+    k.kernel.done(EP.VM, 8, -E.SRCH, 0, 0)
+    k.kernel.done(NONE, 9, 0, 0, 0)
+    k.kernel.run()
+    expect(heard).toEqual([
+      [EP.SYSTEM, 7, 16, 4096, 16],
+      [EP.SYSTEM, 8, -E.SRCH, 0, 0],
+    ])
   })
 
   const system = (k: TestKernel, p: number, type: number, ...cells: number[]) => {
@@ -640,10 +671,12 @@ describe('kernel calls', () => {
     expect(k.kernel.lookup(child)).toBeGreaterThan(q)
     expect(system(k, p, SYS.CLEAR, child)).toBe(0)
     expect(system(k, p, SYS.CREATE, 0)).toBeGreaterThan(0)
-    expect(system(k, p, SYS.EXEC, k.endpoint(q))).toBe(-E.NOSYS)
-    expect(system(k, p, SYS.SIGRETURN, k.endpoint(q))).toBe(-E.NOSYS)
-    expect(system(k, p, SYS.SAFECOPYFROM, k.endpoint(q), 0, 0, 8)).toBe(-E.NOSYS)
-    expect(system(k, p, SYS.SAFECOPYTO, k.endpoint(q), 0, 0, 8)).toBe(8)
+    expect(system(k, p, SYS.TRACE, k.endpoint(q), T.RESUME)).toBe(0)
+    expect(system(k, p, SYS.SAFECOPYFROM, k.endpoint(q), 0x1000, 8, -1, 3)).toBe(0)
+    expect(k.container.asked.at(-1)).toEqual(['errand', q, ERRAND.COPYIN, 0x1000, 8, 0, -1, k.endpoint(p), 3])
+    expect(system(k, p, SYS.GETXCONTEXT, k.endpoint(q), 4)).toBe(0)
+    expect(system(k, p, SYS.OWNTEXT, k.endpoint(q), 1, 5)).toBe(0)
+    expect(k.container.asked.at(-1)).toEqual(['errand', q, ERRAND.TEXT, 1, 0, 0, -1, k.endpoint(p), 5])
     expect(system(k, p, SYS.VMCTL, k.endpoint(q), 1, 2, 3, 4, -1, 5)).toBe(0)
     expect(k.container.asked.at(-1)).toEqual(['vmctl', q, 1, 2, 3, 4, 0, 0, -1, 5])
     expect(system(k, p, SYS.SETTIME, 5_000_000)).toBe(0)
@@ -685,7 +718,12 @@ describe('kernel calls', () => {
     k.fill(p, SYS.GETMCONTEXT, k.endpoint(p))
     setGrant(m, 1, 4096, 16)
     k.kernel.ipc(p, IPC.SENDREC, EP.SYSTEM)
-    expect(k.container.asked).toEqual([['getContext', p, 4096, 16]])
+    expect(int(m, 0)).toBe(-E.FAULT)
+    expect(system(k, p, SYS.SETGRANT, 4096, 4096)).toBe(0)
+    k.fill(p, SYS.GETMCONTEXT, k.endpoint(p))
+    setGrant(m, 1, 4096, CONTEXT.BYTES)
+    k.kernel.ipc(p, IPC.SENDREC, EP.SYSTEM)
+    expect(k.container.asked).toEqual([['getContext', p, 4096]])
   })
   test('PRIVCTL makes a system process, and a user again', () => {
     const { k } = withPm()

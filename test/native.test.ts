@@ -492,6 +492,26 @@ describe('patching', () => {
     finish(thread)
   })
 
+  test.each(cases)('%s: its own bytes back', (_, pattern, site) => {
+    const thread = machine.start(`mov $3,%ebx; again: ${site}; dec %ebx; jnz again; ${EXIT}`)
+    thread.call()
+    const before = thread.read(CODE, 64)
+    expect(patch(thread, 2)).toBe(pattern)
+    expect(thread.read(CODE, 64)).not.toEqual(before)
+    thread.returns(0)
+    thread.call()
+    expect(thread.u32(CH.ENTRY)).toBe(ENTRY.PATCHED)
+    expect(thread.run([{ code: OP.UNPATCH, a: [2] }])).toBe(0)
+    expect(thread.run([{ code: OP.UNPATCH, a: [3] }])).toBe(1)
+    expect(thread.read(CODE, 64)).toEqual(before)
+    expect(thread.run([{ code: OP.UNPATCH, a: [256] }])).toBe(0)
+    thread.returns(0)
+    expect(thread.call().number).toBe(1000)
+    expect(thread.u32(CH.ENTRY)).toBe(ENTRY.TRAP)
+    thread.returns(0)
+    finish(thread)
+  })
+
   test('what isn’t exact isn’t patched', () => {
     const thread = machine.start(`.byte 0x49; mov $1000,%eax; .byte 0,0,0,0; mov $1000,%eax; syscall; nop
       mov $1000,%eax; xor %edi,%edi; syscall; nop; mov $1001,%eax; jmp 1f; .balign 64; .skip 60; 1: mov $1000,%eax; syscall; ${EXIT}`)
@@ -527,7 +547,7 @@ describe('patching', () => {
     finish(thread)
   })
 
-  test('two threads run a site while it is patched', () => {
+  test('two threads run a site while it is patched and unpatched, again and again', () => {
     const thread =
       machine.start(`jmp main; .balign 64; again: mov $1000,%eax; syscall; cmp $1234,%rax; jne bad; jmp again; bad: ud2
       main: mov $56,%eax; syscall; jmp again`)
@@ -540,20 +560,26 @@ describe('patching', () => {
     born.setReg(REG.RSP, STACK_TOP - 0x8000)
     born.reply(THEN.REGS)
     thread.returns(0)
-    let patched = 0
-    let trapped = 0
-    until('both threads to come in patched', () => {
+    const site = BigInt(CODE + 64 + 5)
+    let turns = 0
+    let entries = [0, 0]
+    until('both threads to come in either way, many times', () => {
       for (const t of [thread, born]) {
         const event = t.poll()
         if (event === undefined) continue
         expect(event).toBe(EV.SYSCALL)
         expect(t.reg(REG.RAX)).toBe(1000n)
-        const order = t.u32(CH.ENTRY) === ENTRY.TRAP && ++trapped === 50
-        if (t.u32(CH.ENTRY) === ENTRY.PATCHED) patched++
-        if (!order) t.returns(1234)
-        else t.reply(THEN.RETURN, [{ code: OP.PATCH, a: [t.reg(REG.RIP) - 2n, 1000, 3, 2] }], 1234)
+        const entry = t.u32(CH.ENTRY) === ENTRY.PATCHED ? 1 : 0
+        entries[entry] = (entries[entry] as number) + 1
+        // one thread gives all the orders, so one is carried out at a time
+        if (t !== thread || (entries[turns % 2] as number) < 5) t.returns(1234)
+        else {
+          t.reply(THEN.RETURN, [turns % 2 === 0 ? { code: OP.PATCH, a: [site, 1000, 3, 2] } : { code: OP.UNPATCH, a: [4] }], 1234)
+          turns++
+          entries = [0, 0]
+        }
       }
-      return patched > 1000 || undefined
+      return turns > 60 || undefined
     })
     host.kill(thread.guest.pid, 9)
     machine.exit(thread.guest.pid)

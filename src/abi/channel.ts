@@ -4,6 +4,7 @@
 //
 //   0x000  envelope (guest writes)      0x040  reply (kernel side writes)      0x080  registers, in the order of Linux's gregset_t
 //   0x180  prefetched arguments         0x200  host operations (op list)       0x1000 data window
+//   0x25000 aside: operations of an errand (container/linux/errand.ts), which leaves reply and data window alone   0x26000 its data
 
 /** Distance between two slots in the arena and in a guest's channel region. */
 export const SLOT_BYTES = 0x40000
@@ -11,6 +12,10 @@ export const DATA_OFF = 0x1000
 /** Data window: arguments the stub copied in, results it copies out. 128 KiB for one bulk buffer + 16 KiB for paths and structures. */
 export const DATA_BYTES = 0x24000
 export const BULK_BYTES = 0x20000
+/** Errands: their op list, and their data. */
+export const ASIDE_OPS = 0x25000
+export const ASIDE_OFF = 0x26000
+export const ASIDE_BYTES = 0x1a000
 
 /** Byte offsets of the fields in a slot. u32 unless said otherwise. */
 export const CH = {
@@ -69,6 +74,7 @@ export const THEN = {
   RETURN: 1, // RAX = RET, other registers from REGS, go on in the guest
   REGS: 2, // all registers from REGS (RAX too), go on in the guest
   POST: 3, // post EV.OPDONE and wait for another reply
+  ASIDE: 4, // as POST, with the operations at ASIDE_OPS
 } as const
 /** Host operations the stub carries out, in list order. Results are host values: ≥ 0 or -errno. */
 export const OP = {
@@ -94,6 +100,7 @@ export const OP = {
   LOADX: 19, // a0 guest address or 0 with a2 = slot offset, a1 size limit: load extended state (signal-frame format, checked by the host on return) → bytes
   RESET: 20, // unmap everything of the guest's (all below GUEST_END), close fd registers, forget patches, initial extended state
   PREAD: 21, // a0 fd register, a1 guest address, a2 len, a3 offset → bytes; fewer counts as failure (direct read of a descriptor this process was given)
+  UNPATCH: 22, // a0 count: what PATCH replaced by trampolines 0 … a0 - 1 stands again, where it is still there → how many. As PATCH, one at a time
 } as const
 export const OPFLAG = { FAILOK: 1 } as const
 /** File-descriptor registers of a thread (RECVFD, CLOSEFD, MMAP, CLONE, PREAD). */

@@ -15,6 +15,11 @@ export const TRAPS = {
     (1 << IPC.SENDA),
 } as const
 
+/** SYS_TRACE's request (MINIX 3 <sys/ptrace.h>). The others are calls of their own: T_GETINS, T_GETDATA SAFECOPYFROM;
+ *  T_SETINS, T_SETDATA SAFECOPYTO; T_GETUSER GETMCONTEXT; T_SETUSER SETMCONTEXT. */
+export const T = { STOP: -1, RESUME: 7, STEP: 9, SYSCALL: 10 } as const
+/** What an errand is (COMMON.DONE): SAFECOPYFROM, SAFECOPYTO, GETXCONTEXT, SETXCONTEXT, OWNTEXT. */
+export const ERRAND = { COPYIN: 0, COPYOUT: 1, GETX: 2, SETX: 3, TEXT: 4 } as const
 /** RUNCTL's action. */
 export const RC = { INTERRUPT: 0, MARK: 1 } as const
 /** PRIVCTL's request (<minix/com.h>, SYS_PRIV_*). SET_SYS and UPDATE_SYS take a grant of PRIV_RECORD.BYTES. */

@@ -11,6 +11,7 @@ interface Addon {
   buffer(bytes: number): ArrayBuffer
   address(buffer: ArrayBuffer): number
   spawn(path: string, argv: string[], fds: number[]): number
+  cpuid(leaf: number, subleaf: number): [eax: number, ebx: number, ecx: number, edx: number]
 }
 
 function findNative(): string {
@@ -33,6 +34,8 @@ export const buffer = addon.buffer
 export const address = addon.address
 /** A child process of the calling thread: empty environment, `fds[i]` as descriptor i and no others. Its pid or -errno. */
 export const spawn = addon.spawn
+/** The processor's description of itself; zeroes for a leaf it hasn't got. */
+export const cpuid = addon.cpuid
 
 export const SYS = {
   read: 0,

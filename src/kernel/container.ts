@@ -24,13 +24,14 @@ export interface Container {
   ): number
   /** The output at `at` comes straight from a host file when the call ends: → bytes, or -EAGAIN: copy it yourself. */
   fileRead(slot: number, at: number, bytes: number, file: number, position: number): number
-  copyOut(slot: number, address: number, from: number, bytes: number): number
   /** CPU time in ms: [user, system]. */
   times(slot: number, out: Float64Array): number
-  getContext(slot: number, at: number, bytes: number): number
-  setContext(slot: number, at: number, bytes: number): number
-  // -- only for servers that are processes themselves (kernel calls EXEC, SIGRETURN, SAFECOPYFROM); without them: ENOSYS --
-  exec?(slot: number, ip: number, sp: number): number
-  sigreturn?(slot: number): number
-  copyIn?(slot: number, address: number, to: number, bytes: number): number
+  /** Machine context, CONTEXT.BYTES at arena offset `at`. */
+  getContext(slot: number, at: number): number
+  setContext(slot: number, at: number): number
+  /** T.* of abi/ipc.ts. */
+  trace(slot: number, request: number): number
+  /** Work in a process's memory or extended state (ERRAND.*), done by its own host thread when that rests: kernel.done() then.
+   *  `from`: arena offset of what COPYOUT and SETX bring, read at once. 0 when taken on. */
+  errand(slot: number, what: number, address: number, bytes: number, from: number, prot: number, client: number, id: number): number
 }

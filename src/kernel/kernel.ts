@@ -36,10 +36,11 @@ const NOBODY: Container = {
   sigsend: () => -E.NOSYS,
   vmctl: () => -E.NOSYS,
   fileRead: () => -E.NOSYS,
-  copyOut: () => -E.NOSYS,
   times: () => -E.NOSYS,
   getContext: () => -E.NOSYS,
   setContext: () => -E.NOSYS,
+  trace: () => -E.NOSYS,
+  errand: () => -E.NOSYS,
 }
 
 export function createKernel(options: KernelOptions): KernelImage {
@@ -174,6 +175,9 @@ export class KernelImage implements Kernel {
     if (!post.work.empty) return 0
     this.t.recycle() // everybody has heard of those who are gone
     return clock.left()
+  }
+  done(client: number, id: number, result: number, at: number, bytes: number): void {
+    this.system.done(client, id, result, at, bytes)
   }
   raise(proc: number, lines: number): void {
     this.privs.intPending[this.t.priv[proc]] |= lines

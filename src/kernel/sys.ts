@@ -1,6 +1,6 @@
 // Sys for one server of this thread: its IPC and its kernel calls, each checked against the server's privileges and counted.
 import { E } from '../abi/errno.ts'
-import { RC } from '../abi/ipc.ts'
+import { ERRAND, RC } from '../abi/ipc.ts'
 import { type Message, NONE } from '../abi/message.ts'
 import type { Sys } from '../lib/server.ts'
 import { SYS } from '../protocol/system.ts'
@@ -93,8 +93,32 @@ export class ServerSys implements Sys {
   fileRead(endpoint: number, at: number, bytes: number, file: number, position: number): number {
     return this.may(SYS.FILEREAD, endpoint) ? this.system.fileRead(endpoint, at, bytes, file, position) : -E.CALLDENIED
   }
-  copyOut(endpoint: number, address: number, from: number, bytes: number): number {
-    return this.may(SYS.SAFECOPYTO, endpoint) ? this.system.copyOut(endpoint, address, from, bytes) : -E.CALLDENIED
+  getContext(endpoint: number, at: number): number {
+    return this.may(SYS.GETMCONTEXT, endpoint) ? this.system.getContext(endpoint, at) : -E.CALLDENIED
+  }
+  setContext(endpoint: number, at: number): number {
+    return this.may(SYS.SETMCONTEXT, endpoint) ? this.system.setContext(endpoint, at) : -E.CALLDENIED
+  }
+  trace(endpoint: number, request: number): number {
+    return this.may(SYS.TRACE, endpoint) ? this.system.traceProcess(endpoint, request) : -E.CALLDENIED
+  }
+  copyFrom(endpoint: number, address: number, bytes: number, prot: number, id: number): number {
+    return this.errand(SYS.SAFECOPYFROM, endpoint, ERRAND.COPYIN, address, bytes, 0, prot, id)
+  }
+  copyTo(endpoint: number, address: number, from: number, bytes: number, prot: number, id: number): number {
+    return this.errand(SYS.SAFECOPYTO, endpoint, ERRAND.COPYOUT, address, bytes, from, prot, id)
+  }
+  getExtended(endpoint: number, id: number): number {
+    return this.errand(SYS.GETXCONTEXT, endpoint, ERRAND.GETX, 0, 0, 0, -1, id)
+  }
+  setExtended(endpoint: number, from: number, bytes: number, id: number): number {
+    return this.errand(SYS.SETXCONTEXT, endpoint, ERRAND.SETX, 0, bytes, from, -1, id)
+  }
+  ownText(endpoint: number, plain: boolean, id: number): number {
+    return this.errand(SYS.OWNTEXT, endpoint, ERRAND.TEXT, plain ? 1 : 0, 0, 0, -1, id)
+  }
+  private errand(call: number, endpoint: number, what: number, address: number, bytes: number, from: number, prot: number, id: number): number {
+    return this.may(call, endpoint) ? this.system.errand(this.slot, endpoint, what, address, bytes, from, prot, id) : -E.CALLDENIED
   }
   setalarm(ms: number): number {
     return this.may(SYS.SETALARM, NONE) ? this.system.setalarm(this.slot, ms) : -E.CALLDENIED

@@ -2,7 +2,8 @@
 // them through Sys (sys.ts), other system processes by message (task.ts); both ask permit() before. A dead endpoint is EDEADSRCDST.
 import { E } from '../abi/errno.ts'
 import { RC } from '../abi/ipc.ts'
-import { EP, FIRST_GUEST, message, NONE, setInt, TYPE } from '../abi/message.ts'
+import { CONTEXT } from '../abi/context.ts'
+import { EP, FIRST_GUEST, message, NONE, setGrant, setInt, setLong, TYPE } from '../abi/message.ts'
 import { COMMON_CALL } from '../protocol/common.ts'
 import type { Clock } from './clock.ts'
 import type { DomainTable } from './domain.ts'
@@ -29,6 +30,7 @@ export class System {
   private readonly interruption: Interruption
   private readonly options: KernelOptions
   private readonly obituary = message()
+  private readonly news = message()
 
   constructor(
     t: ProcessTable,
@@ -84,10 +86,6 @@ export class System {
     }
     if (this.trace.on) this.trace.put(EVENT.BORN, parent, t.endpoints[child], 0, 0)
     return t.endpoints[child]
-  }
-  exec(endpoint: number, ip: number, sp: number): number {
-    const proc = this.process(endpoint)
-    return proc < 0 ? proc : (this.t.containers[proc].exec?.(proc, ip, sp) ?? -E.NOSYS)
   }
   /** The process is no more: its host side, its partners' waits, its rows with every server that asked to be told. */
   clear(endpoint: number, status = 0): number {
@@ -164,10 +162,6 @@ export class System {
     const proc = this.process(endpoint)
     return proc < 0 ? proc : this.t.containers[proc].sigsend(proc, sigmsg)
   }
-  sigreturn(endpoint: number): number {
-    const proc = this.process(endpoint)
-    return proc < 0 ? proc : (this.t.containers[proc].sigreturn?.(proc) ?? -E.NOSYS)
-  }
 
   // -- memory and registers of processes --
 
@@ -189,15 +183,40 @@ export class System {
     const proc = this.process(endpoint)
     return proc < 0 ? proc : this.t.containers[proc].fileRead(proc, at, bytes, file, position)
   }
-  copyOut(endpoint: number, address: number, from: number, bytes: number): number {
+  getContext(endpoint: number, at: number): number {
+    const proc = this.process(endpoint)
+    if (proc < 0) return proc
+    return this.holdsContext(at) ? this.t.containers[proc].getContext(proc, at) : -E.FAULT
+  }
+  setContext(endpoint: number, at: number): number {
+    const proc = this.process(endpoint)
+    if (proc < 0) return proc
+    return this.holdsContext(at) ? this.t.containers[proc].setContext(proc, at) : -E.FAULT
+  }
+  private holdsContext(at: number): boolean {
+    return at % 8 === 0 && this.inArena(at, CONTEXT.BYTES)
+  }
+  traceProcess(endpoint: number, request: number): number {
+    const proc = this.process(endpoint)
+    return proc < 0 ? proc : this.t.containers[proc].trace(proc, request)
+  }
+  /** Takes an errand on, for the process or server in slot `client`. */
+  errand(client: number, endpoint: number, what: number, address: number, bytes: number, from: number, prot: number, id: number): number {
     const proc = this.process(endpoint)
     if (proc < 0) return proc
     if (!this.inArena(from, bytes)) return -E.FAULT
-    return this.t.containers[proc].copyOut(proc, address, from, bytes)
+    return this.t.containers[proc].errand(proc, what, address, bytes, from, prot, this.t.endpoints[client], id)
   }
-  copyIn(endpoint: number, address: number, to: number, bytes: number): number {
-    const proc = this.process(endpoint)
-    return proc < 0 ? proc : (this.t.containers[proc].copyIn?.(proc, address, to, bytes) ?? -E.NOSYS)
+  done(client: number, id: number, result: number, at: number, bytes: number): void {
+    const to = this.t.slot(client)
+    if (to < 0) return
+    const m = this.news
+    m.fill(0)
+    m[TYPE] = COMMON_CALL.DONE
+    setInt(m, 0, id)
+    setLong(m, 1, result)
+    setGrant(m, 2, at, bytes)
+    this.post.post(to, EP.SYSTEM, m)
   }
   inArena(offset: number, bytes: number): boolean {
     return offset >= 0 && bytes >= 0 && offset + bytes <= this.mem.length

@@ -2,7 +2,8 @@
 // protocol/system.ts) and lets System do them. Errors in MINIX's order: EBADREQUEST for a number there is not, then ECALLDENIED. What a
 // message names of the arena must lie in it and, once its sender has set one, in its grant.
 import { E } from '../abi/errno.ts'
-import { GET, HZ, PRIV_RECORD, PROC_ENTRY, SYS_PRIV } from '../abi/ipc.ts'
+import { CONTEXT } from '../abi/context.ts'
+import { ERRAND, GET, HZ, PRIV_RECORD, PROC_ENTRY, SYS_PRIV } from '../abi/ipc.ts'
 import { high, int, long, type Message, NONE, SELF, setGrant, setLong, TYPE, uint, ulong } from '../abi/message.ts'
 import { SYS } from '../protocol/system.ts'
 import type { Clock } from './clock.ts'
@@ -40,9 +41,9 @@ export class Task implements SystemTask {
 
   private readonly calls: Readonly<Record<number, KernelCall>> = {
     [SYS.FORK]: (_, m) => this.system.fork(int(m, 0), ulong(m, 1), ulong(m, 2), ulong(m, 3)),
-    [SYS.EXEC]: (_, m) => this.system.exec(int(m, 0), ulong(m, 1), ulong(m, 2)),
     [SYS.CLEAR]: (_, m) => this.system.clear(int(m, 0)),
     [SYS.PRIVCTL]: (proc, m) => this.privctl(proc, m),
+    [SYS.TRACE]: (_, m) => this.system.traceProcess(int(m, 0), int(m, 1)),
     [SYS.KILL]: (_, m) => this.system.kill(int(m, 0), int(m, 1)),
     [SYS.GETKSIG]: (_, m) => {
       this.pair.fill(0)
@@ -53,7 +54,6 @@ export class Task implements SystemTask {
     [SYS.ENDKSIG]: (_, m) => this.system.endksig(int(m, 0)),
     [SYS.SIGSEND]: (proc, m) =>
       this.granted(proc, uint(m, 1), 0) ? this.system.sigsend(int(m, 0), uint(m, 1)) : -E.FAULT,
-    [SYS.SIGRETURN]: (_, m) => this.system.sigreturn(int(m, 0)),
     [SYS.SETALARM]: (proc, m) => {
       const ms = long(m, 0)
       return this.system.setalarm(proc, int(m, 1) !== 0 && ms >= 0 ? Math.max(0, ms - this.clock.monotonic()) : ms)
@@ -74,13 +74,17 @@ export class Task implements SystemTask {
       return 0
     },
     [SYS.SAFECOPYFROM]: (proc, m) =>
-      this.granted(proc, uint(m, 2), int(m, 3))
-        ? this.system.copyIn(int(m, 0), ulong(m, 1), uint(m, 2), int(m, 3))
-        : -E.FAULT,
+      this.system.errand(proc, int(m, 0), ERRAND.COPYIN, ulong(m, 1), int(m, 2), 0, int(m, 3), int(m, 4)),
     [SYS.SAFECOPYTO]: (proc, m) =>
-      this.granted(proc, uint(m, 2), int(m, 3))
-        ? this.system.copyOut(int(m, 0), ulong(m, 1), uint(m, 2), int(m, 3))
+      this.granted(proc, uint(m, 2), high(m, 2))
+        ? this.system.errand(proc, int(m, 0), ERRAND.COPYOUT, ulong(m, 1), high(m, 2), uint(m, 2), int(m, 3), int(m, 4))
         : -E.FAULT,
+    [SYS.GETXCONTEXT]: (proc, m) => this.system.errand(proc, int(m, 0), ERRAND.GETX, 0, 0, 0, -1, int(m, 1)),
+    [SYS.SETXCONTEXT]: (proc, m) =>
+      this.granted(proc, uint(m, 1), high(m, 1))
+        ? this.system.errand(proc, int(m, 0), ERRAND.SETX, 0, high(m, 1), uint(m, 1), -1, int(m, 2))
+        : -E.FAULT,
+    [SYS.OWNTEXT]: (proc, m) => this.system.errand(proc, int(m, 0), ERRAND.TEXT, int(m, 1), 0, 0, -1, int(m, 2)),
     [SYS.SETGRANT]: (proc, m) => {
       if (!this.system.inArena(uint(m, 0), int(m, 1))) return -E.FAULT
       this.privs.grantBase[this.t.priv[proc]] = uint(m, 0)
@@ -109,13 +113,9 @@ export class Task implements SystemTask {
     [SYS.CREATE]: (_, m) => this.system.create(int(m, 0)),
   }
   private context(caller: number, m: Message, set: boolean): number {
-    const proc = this.system.process(int(m, 0))
-    if (proc < 0) return proc
     const at = uint(m, 1)
-    const bytes = high(m, 1)
-    if (!this.granted(caller, at, bytes)) return -E.FAULT
-    const container = this.t.containers[proc]
-    return set ? container.setContext(proc, at, bytes) : container.getContext(proc, at, bytes)
+    if (high(m, 1) < CONTEXT.BYTES || !this.granted(caller, at, CONTEXT.BYTES)) return -E.FAULT
+    return set ? this.system.setContext(int(m, 0), at) : this.system.getContext(int(m, 0), at)
   }
   /** A range a message names must lie in the arena and, once its sender has set one, in its grant. */
   private granted(proc: number, offset: number, bytes: number): boolean {

@@ -77,6 +77,8 @@ export interface Kernel {
   takeMark(proc: number): boolean
   marked(proc: number): boolean
   setCpuTimes?(proc: number, user: number, system: number): void
+  /** Errand `id` of `client` is done; what it brought lies at arena offset `at` until run() has been called. */
+  done(client: number, id: number, result: number, at: number, bytes: number): void
   /** A host event for the driver in `proc`: notification from HARDWARE with `lines` or'ed into cell 0. */
   raise(proc: number, lines: number): void
   account(proc: number): Account

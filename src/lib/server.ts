@@ -60,8 +60,20 @@ export interface Sys {
   /** The first `bytes` bytes of the caller's output grant at arena offset `at` come straight from a host file when the call ends (long
    *  reads). → bytes: no copy, answer the call with them; -EAGAIN and other errors: read into the grant as usual. */
   fileRead(endpoint: number, at: number, bytes: number, file: number, position: number): number
-  /** Copy between a stopped process and the arena. Only while its call is in hand. Completes before the caller runs on. */
-  copyOut(endpoint: number, address: number, from: number, bytes: number): number
+  /** Machine context (CONTEXT of abi/context.ts) into the arena at `at`, and back. AGAIN where it has none: running on, or (set) in a call. */
+  getContext(endpoint: number, at: number): number
+  setContext(endpoint: number, at: number): number
+  /** Stop, step, resume: T.* of abi/ipc.ts. */
+  trace(endpoint: number, request: number): number
+  // Errands: 0 when taken on, COMMON.DONE with `id` follows. At most ASIDE_BYTES at once. `from` may be used again at once.
+  /** Out of, and into, a process's memory. prot: that of the pages, to reach those that don't allow it (of one region), else -1. */
+  copyFrom(endpoint: number, address: number, bytes: number, prot: number, id: number): number
+  copyTo(endpoint: number, address: number, from: number, bytes: number, prot: number, id: number): number
+  /** Extended state, in signal-frame format. */
+  getExtended(endpoint: number, id: number): number
+  setExtended(endpoint: number, from: number, bytes: number, id: number): number
+  /** Call sites as they were, for as long as somebody looks at them (plain true), or hot ones rewritten. */
+  ownText(endpoint: number, plain: boolean, id: number): number
   /** Alarm after `ms` milliseconds of virtual time from now (0 or more; -1 clears). One per server: see lib/timers.ts. */
   setalarm(ms: number): number
   /** Monotonic and real virtual time, in milliseconds with fraction. Real = Unix epoch. */

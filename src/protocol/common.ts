@@ -8,5 +8,7 @@ export const commonCalls = {
   /** From the kernel: `endpoint` is gone; drop every row about it. */
   GONE: [COMMON + 1, 'endpoint'],
   PING: [COMMON + 2, ''],
+  /** From the kernel: errand `id` is done → result (bytes, or -errno). What it brought lies in `data` until the handler returns. */
+  DONE: [COMMON + 3, 'id result data<'],
 } as const
 export const COMMON_CALL = numbers(commonCalls)

@@ -131,8 +131,17 @@ export const pmCalls = {
   /** From FS for a signalfd: take the next pending signal of the set (u64 in the cell) and write its siginfo → number, 0: none. With no
    *  record to fill: only ask whether there is one. From then on PM sends FS.SIGNALLED when signals come for that process. */
   SIGTAKE: [MOL + 22, 'endpoint mask info>'],
+  /** Threads of process `pid`, ascending: u32 tid, u32 endpoint each → how many there are. */
+  TASKS: [MOL + 40, 'pid list>'],
+  /** What PM knows of a thread beside the pending signals (TASK_RECORD); or (set 1) takes over. */
+  TASKSTATE: [MOL + 41, 'endpoint set record<>'],
 } as const
 export const PM = numbers(pmCalls)
+
+/** TASKSTATE's record: byte offsets; u64 unless said. ACTIONS are its process's: a struct kernel_sigaction for each signal from 1 on. */
+export const TASK_RECORD = {
+  BLOCKED: 0, ALTSP: 8, ALTSIZE: 16, ALTFLAGS: 24 /* u32 */, CLEARTID: 32, ROBUST: 40, ACTIONS: 48, BYTES: 48 + 64 * 32,
+} as const
 
 /** PROCINFO's record: byte offsets; u32 unless said. */
 export const PROC_RECORD = {

@@ -44,5 +44,22 @@ export const vmCalls = {
   GROW: [MOL + 204, 'address'],
   /** What shared memory `address` lies in, for futexes: 0 private or none, 1 shared: reply cell 1 device, 2 inode, 3 offset. */
   OBJECT: [MOL + 205, 'endpoint address'],
+  // -- from who looks into a process or makes one anew (PM, FS, MACHINE); not from guests --
+  /** The region `address` lies in, or the first above it, as a REGION record → 1, 0: none. */
+  REGION: [MOL + 206, 'endpoint address record>'],
+  /** Where mappings are placed from, the stack ends, the heap begins and ends: reply cells 1–4; or set from cells 2–5. */
+  LAYOUT: [MOL + 207, 'endpoint set base stacktop startbrk brk'],
+  /** Everything away; a private anonymous region, R.* flags as given (region.ts). For a process that is held; operations are pushed. */
+  EMPTY: [MOL + 208, 'endpoint'],
+  ADOPT: [MOL + 209, 'endpoint start end prot flags'],
 } as const
 export const VM = numbers(vmCalls)
+
+/** REGION's record: byte offsets; u64 unless said. */
+export const REGION = {
+  START: 0, END: 8, PROT: 16 /* u32 */, FLAGS: 20 /* u32, R.* of servers/vm/region.ts */, KIND: 24 /* u32 REGION_KIND */, NAME_BYTES: 28 /* u32 */,
+  DEV: 32, INO: 40, OFFSET: 48 /* in the file */, NAME: 56, BYTES: 4152,
+} as const
+export const REGION_KIND = { ANONYMOUS: 0, FILE: 1, HEAP: 2, STACK: 3 } as const
+/** Bits of its flags that mean something to others. */
+export const REGION_FLAGS = { SHARED: 1, GROWSDOWN: 2, NORESERVE: 4, READONLY: 128 } as const

@@ -63,7 +63,7 @@ export class FakeSys implements Sys {
   readonly ksigs: [endpoint: number, low: number, high: number][] = []
   /** CPU times by endpoint: [user, system] in ms. */
   readonly cpu = new Map<number, [number, number]>()
-  /** A stopped process's memory for copyOut: what was written, as [address, bytes]. */
+  /** A process's memory for copyTo: what was written, as [address, bytes]. */
   readonly copied: [address: number, bytes: Uint8Array][] = []
   readonly self: number
   private server: Server | undefined
@@ -229,9 +229,30 @@ export class FakeSys implements Sys {
   fileRead(): number {
     return -E.AGAIN
   }
-  copyOut(endpoint: number, address: number, from: number, bytes: number): number {
+  getContext(endpoint: number, at: number): number {
+    return this.record('getContext', endpoint, at)
+  }
+  setContext(endpoint: number, at: number): number {
+    return this.record('setContext', endpoint, at)
+  }
+  trace(endpoint: number, request: number): number {
+    return this.record('trace', endpoint, request)
+  }
+  copyFrom(endpoint: number, address: number, bytes: number, prot: number, id: number): number {
+    return this.record('copyFrom', endpoint, address, bytes, prot, id)
+  }
+  copyTo(endpoint: number, address: number, from: number, bytes: number, prot: number, id: number): number {
     this.copied.push([address, this.mem.slice(from, from + bytes)])
-    return this.record('copyOut', endpoint, address, from, bytes)
+    return this.record('copyTo', endpoint, address, from, bytes, prot, id)
+  }
+  getExtended(endpoint: number, id: number): number {
+    return this.record('getExtended', endpoint, id)
+  }
+  setExtended(endpoint: number, from: number, bytes: number, id: number): number {
+    return this.record('setExtended', endpoint, from, bytes, id)
+  }
+  ownText(endpoint: number, plain: boolean, id: number): number {
+    return this.record('ownText', endpoint, plain ? 1 : 0, id)
   }
   setalarm(ms: number): number {
     this.alarm = ms < 0 ? Number.POSITIVE_INFINITY : this.now + ms

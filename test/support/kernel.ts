@@ -40,22 +40,26 @@ export class TestContainer implements Container {
   fileRead(): number {
     return -11
   }
-  copyOut(slot: number, address: number, from: number, bytes: number): number {
-    this.asked.push(['copyOut', slot, address, from, bytes])
-    return bytes
-  }
   times(slot: number, out: Float64Array): number {
     out[0] = slot
     out[1] = 2 * slot
     return 0
   }
-  getContext(slot: number, at: number, bytes: number): number {
-    this.asked.push(['getContext', slot, at, bytes])
-    return bytes
+  getContext(slot: number, at: number): number {
+    this.asked.push(['getContext', slot, at])
+    return 0
   }
-  setContext(slot: number, at: number, bytes: number): number {
-    this.asked.push(['setContext', slot, at, bytes])
-    return bytes
+  setContext(slot: number, at: number): number {
+    this.asked.push(['setContext', slot, at])
+    return 0
+  }
+  trace(slot: number, request: number): number {
+    this.asked.push(['trace', slot, request])
+    return 0
+  }
+  errand(slot: number, ...rest: number[]): number {
+    this.asked.push(['errand', slot, ...rest])
+    return 0
   }
 }
 

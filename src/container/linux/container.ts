@@ -13,11 +13,14 @@ import type { Kernel } from '../../kernel/types.ts'
 import * as host from '../../host/host.ts'
 import { DirectReads, forgetFiles } from './direct.ts'
 import { Dispatcher, type Tracer } from './dispatch.ts'
+import { Errands } from './errand.ts'
+import { Holds } from './hold.ts'
 import { Lifecycle } from './lifecycle.ts'
 import { fixTail } from './patching.ts'
-import { REGS, type HostProcess, type HostProcesses, STATE, type Thread } from './processes.ts'
+import { REGS, type HostProcess, type HostProcesses, STATE, stateOf, type Thread } from './processes.ts'
 import { SIGMSG } from '../../abi/signals.ts'
 import { sigsend } from './signal.ts'
+import { getContext, setContext } from './state.ts'
 import { type Arena, type GuestThread, type LinuxContainer, opsLeft, pushOp, resetWindow, setReg } from './thread.ts'
 
 /** An approved child shows itself within this many ms. */
@@ -27,6 +30,10 @@ export class Linux implements Container, LinuxContainer {
   readonly dispatcher: Dispatcher
   readonly lifecycle: Lifecycle
   readonly direct = new DirectReads()
+  readonly errands: Errands
+  readonly holds: Holds
+  /** Process-table slot → WATCH.* bits. */
+  readonly watch: Uint8Array
   /** Process-table slot → its thread; null: none yet, or lent to a vfork child. */
   readonly threadOf: (Thread | null)[]
   /** Guests whose call was answered and whose reply has not gone out yet. */
@@ -52,6 +59,9 @@ export class Linux implements Container, LinuxContainer {
     this.threadOf = new Array<Thread | null>(kernel.procs).fill(null)
     this.dispatcher = new Dispatcher(this)
     this.lifecycle = new Lifecycle(this)
+    this.errands = new Errands(this)
+    this.holds = new Holds(this)
+    this.watch = new Uint8Array(kernel.procs)
   }
 
   /** Give a process an empty host process of its own. */
@@ -141,6 +151,7 @@ export class Linux implements Container, LinuxContainer {
   /** The borrower is done with the thread: its parent stands again where it called vfork, still blocked in PM. Lenders that are no more
    *  are passed over; false when there is no other. */
   giveBack(t: Thread): boolean {
+    this.errands.leave(t)
     if (t.proc >= 0 && this.threadOf[t.proc] === t) this.threadOf[t.proc] = null
     t.proc = -1
     t.giveBack = false
@@ -191,6 +202,7 @@ export class Linux implements Container, LinuxContainer {
       p.sites.fill(0)
       p.hits.fill(0)
       p.patches = 0
+      p.trampolines.length = 0
       p.tails.clear()
       return t
     }
@@ -206,6 +218,8 @@ export class Linux implements Container, LinuxContainer {
   }
 
   clear(slot: number, status = 0): void {
+    this.errands.drop(slot)
+    this.watch[slot] = 0
     this.tracer?.gone(this.pidAt(slot), status)
     const t = this.threadOf[slot]
     this.threadOf[slot] = null
@@ -227,7 +241,7 @@ export class Linux implements Container, LinuxContainer {
   complete(slot: number, result: number): void {
     const t = this.threadOf[slot]
     if (t) {
-      if (t.state !== STATE.READY) t.result = result // SIGREADY's answer isn't the call's
+      if (stateOf(t) !== STATE.READY) t.result = result // SIGREADY's answer isn't the call's
     } else this.lateResults.set(slot, result)
     this.answered.push(slot)
   }
@@ -265,16 +279,6 @@ export class Linux implements Container, LinuxContainer {
     return t ? this.direct.order(t, at, bytes, file, position) : -E.SRCH
   }
 
-  copyOut(slot: number, address: number, from: number, bytes: number): number {
-    const t = this.threadOf[slot]
-    if (!t) return -E.SRCH
-    if (bytes > t.end - t.bump || opsLeft(t) < 2) return -E.NOMEM
-    t.mem.copyWithin(t.bump, from, from + bytes)
-    pushOp(t, OP.COPYOUT, address, t.bump - t.base, bytes)
-    t.bump = (t.bump + bytes + 15) & ~15
-    return bytes
-  }
-
   times(slot: number, out: Float64Array): number {
     const t = this.threadOf[slot]
     out[0] = t ? this.cpuTime(t) : 0
@@ -292,20 +296,23 @@ export class Linux implements Container, LinuxContainer {
     return own >= 0 ? own : p.members[0] === t ? processTime(pid) : 0
   }
 
-  getContext(slot: number, at: number, bytes: number): number {
-    const t = this.threadOf[slot]
-    if (!t || t.state === STATE.RUNNING) return -E.AGAIN
-    const n = Math.min(bytes, CH.IN - CH.REGS)
-    t.mem.copyWithin(at, t.base + CH.REGS, t.base + CH.REGS + n)
-    return n
+  /** The host thread that runs for a process, or that its vfork child borrows. */
+  carrier(slot: number): Thread | null {
+    return this.threadOf[slot] ?? this.processes.threads.find(t => t.lenders.some(l => l.proc === slot)) ?? null
   }
-  setContext(slot: number, at: number, bytes: number): number {
+  getContext(slot: number, at: number): number {
+    const t = this.carrier(slot)
+    return t === null ? -E.SRCH : getContext(t, slot, at)
+  }
+  setContext(slot: number, at: number): number {
     const t = this.threadOf[slot]
-    if (!t || t.state === STATE.RUNNING) return -E.AGAIN
-    const n = Math.min(bytes, CH.IN - CH.REGS)
-    t.mem.copyWithin(t.base + CH.REGS, at, at + n)
-    t.regs = REGS.ALL
-    return n
+    return t ? setContext(t, at) : -E.AGAIN
+  }
+  errand(slot: number, what: number, address: number, bytes: number, from: number, prot: number, client: number, id: number): number {
+    return this.errands.order(slot, what, address, bytes, from, prot, client, id)
+  }
+  trace(slot: number, request: number): number {
+    return this.holds.trace(slot, request)
   }
 }
 

@@ -166,7 +166,9 @@ export class Dispatcher {
 
   /** The stub ran the operations of a THEN.POST reply; `failed` is the first that failed, or -1. */
   private resume(t: Thread, failed: number): void {
-    if (t.after === AFTER.LOCAL) this.runLocal(t, failed)
+    if (t.after === AFTER.ERRAND) this.c.errands.done(t)
+    else if (t.after === AFTER.PENDING) this.c.errands.ready(t, failed)
+    else if (t.after === AFTER.LOCAL) this.runLocal(t, failed)
     else if (t.after === AFTER.DECODE) {
       if (failed >= 0) {
         t.nops = 0
@@ -185,13 +187,12 @@ export class Dispatcher {
       t.direct = DIRECT.NONE
       t.nops = 0
       this.conclude(t, t.result)
-    } else if (t.after === AFTER.CHANGES) {
-      if (failed >= 0) this.faults.finalOpFailed(t, failed)
-      else {
-        t.nops = 0
-        this.boundary(t)
-      }
-    } else if (failed >= 0) {
+    } else if (failed >= 0 && (t.after === AFTER.CHANGES || t.after === AFTER.HOLD)) this.faults.finalOpFailed(t, failed)
+    else if (t.after === AFTER.CHANGES) {
+      t.nops = 0
+      this.boundary(t)
+    } else if (t.after === AFTER.HOLD) this.c.holds.held(t)
+    else if (failed >= 0) {
       t.done -= t.outs.asked
       this.shorten(t, undelivered(t, failed))
     } else {
@@ -323,6 +324,7 @@ export class Dispatcher {
     const result = t.result
     const r = -result
     if (t.nr >= 0 && this.c.tracer !== null) this.c.tracer.exit(t, t.nr, result)
+    if (this.c.watch[t.proc] !== 0 && this.c.holds.holds(t)) return
     if (t.patch !== 0 && t.nops < 50 && t.forking < 0) pushPatch(this.c, t)
     if (t.nr >= 0 && t.regs !== REGS.ALL && r >= E.RESTARTSYS && r <= E.RESTART_RESTARTBLOCK) {
       restart(t)
@@ -339,12 +341,21 @@ export class Dispatcher {
   /** Hand the reply over. Operations on an address space several threads share run in the order they were decided in: VM has given
    *  away again what an earlier one is yet to unmap. */
   postReply(t: Thread, then: number): void {
-    const p = t.host as HostProcess
     t.u32[(t.base + CH.NOPS) >> 2] = t.nops
-    t.u32[(t.base + CH.THEN) >> 2] = then
     t.nops = 0
+    this.order(t, then, t.changes)
+  }
+  /** The same with `count` operations of an errand; what is being built for the reply stays. */
+  postAside(t: Thread, count: number, changes: boolean): void {
+    t.u32[(t.base + CH.NOPS) >> 2] = count
+    t.after = AFTER.ERRAND
+    this.order(t, THEN.ASIDE, changes)
+  }
+  private order(t: Thread, then: number, changes: boolean): void {
+    const p = t.host as HostProcess
+    t.u32[(t.base + CH.THEN) >> 2] = then
     t.then = then
-    if (t.changes && p.members.length > 1) {
+    if (changes && p.members.length > 1) {
       if (p.changes.length > 0 || this.changing(p)) {
         p.changes.push(t)
         this.c.processes.changing.add(p)
@@ -357,9 +368,10 @@ export class Dispatcher {
   }
   /** Sequence number last; wake the guest if it sleeps. */
   private handOver(t: Thread): void {
-    t.changes = false
-    if (t.then !== THEN.POST) this.futexes.runsOn(t)
-    this.c.processes.setState(t, t.then === THEN.POST ? STATE.OPS : STATE.RUNNING)
+    const goesOn = t.then < THEN.POST
+    if (t.then !== THEN.ASIDE) t.changes = false
+    if (goesOn) this.futexes.runsOn(t)
+    this.c.processes.setState(t, goesOn ? STATE.RUNNING : STATE.OPS)
     Atomics.store(t.i32, (t.base + CH.KSEQ) >> 2, t.seq)
     if (Atomics.load(t.i32, (t.base + CH.GSLEEP) >> 2) !== 0) host.futexWake(t.arena.address + t.base + CH.KSEQ)
   }
@@ -378,7 +390,7 @@ export class Dispatcher {
       t.u32[(t.base + CH.OPDONE) >> 2] = UNDONE
       this.handOver(t)
       // a signal that came meanwhile found it neither running nor in a call
-      if (t.then !== THEN.POST && this.c.kernel.marked(t.proc)) this.c.lifecycle.interruptSoon(t)
+      if (t.then < THEN.POST && (this.c.kernel.marked(t.proc) || this.c.watch[t.proc] !== 0)) this.c.lifecycle.interruptSoon(t)
     }
     if (p.changes.length === 0) this.c.processes.changing.delete(p)
   }
@@ -405,7 +417,8 @@ export class Dispatcher {
       t.result = late
       this.c.lateResults.delete(proc)
     }
-    if (t.state === STATE.BLOCKED) {
+    if (t.rest >= 0) t.restAnswered = true
+    else if (t.state === STATE.BLOCKED) {
       this.c.processes.setState(t, STATE.CALL)
       this.conclude(t, this.futexes.outcome(t))
     } else if (t.state === STATE.OPS && t.futex === FUTEX.LOOKING) t.futex = FUTEX.ENDED
@@ -419,7 +432,7 @@ function maskCellOf(nr: number): number {
 }
 
 /** Registers so that the guest issues its call again. */
-function restart(t: Thread): void {
+export function restart(t: Thread): void {
   setReg(t, REG.RAX, t.nr)
   setReg(t, REG.RIP, getU64(t, t.base + CH.RESTART))
 }

@@ -19,7 +19,8 @@ export class Faults {
   /** Interrupted while running guest code, by us. */
   outsideCall(t: Thread): void {
     this.begin(t)
-    this.c.dispatcher.conclude(t, 0)
+    if (t.errands.length > 0) this.c.errands.begin(t)
+    else this.c.dispatcher.conclude(t, 0)
   }
   private begin(t: Thread): void {
     this.c.processes.setState(t, STATE.CALL)

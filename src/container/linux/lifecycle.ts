@@ -73,6 +73,8 @@ export class Lifecycle {
     t.proc = -1
     t.lenders.length = 0
     t.dying = true
+    t.errands.length = 0
+    t.rest = -1
     if (p === null || p.killAt !== 0) return
     if (t.prepared) {
       if (p.members.length === 1) processes.release(p)
@@ -94,7 +96,7 @@ export class Lifecycle {
   private endHost(p: HostProcess): void {
     const { processes } = this.c
     const t = p.members[0] as Thread
-    const waits = t.state === STATE.CALL || t.state === STATE.BLOCKED || t.state === STATE.READY
+    const waits = t.state === STATE.CALL || t.state === STATE.BLOCKED || t.state === STATE.READY || t.state === STATE.HELD
     if (p.members.length > 1 || !waits) {
       processes.kill(p)
       return
@@ -116,6 +118,7 @@ export class Lifecycle {
   }
   /** Its process is no more, host process or not. */
   hostDied(t: Thread, proc: number, status: number): void {
+    this.c.errands.drop(proc)
     t.proc = -1
     this.tell(proc, status)
   }
@@ -124,8 +127,10 @@ export class Lifecycle {
     if (p.killAt === 0) p.killAt = -1
     const procs: number[] = []
     for (const t of p.members) {
-      if (t.proc >= 0) procs.push(t.proc)
-      for (const l of t.lenders.splice(0)) if (l.proc >= 0) procs.push(l.proc)
+      const mine = [t.proc, ...t.lenders.map(l => l.proc)].filter(proc => proc >= 0)
+      for (const proc of mine) this.c.errands.drop(proc)
+      procs.push(...mine)
+      t.lenders.length = 0
       t.proc = -1
     }
     for (const proc of procs) this.c.threadOf[proc] = null

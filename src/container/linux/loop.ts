@@ -66,7 +66,6 @@ export class Loop implements HostIo {
   run(): void {
     const { processes, kernel, arena, dispatcher } = this.c
     const { active, threads } = processes
-    const { answered } = this.c
     const i32 = arena.i32
     let idle = 0
     let idleSince = 0
@@ -83,7 +82,7 @@ export class Loop implements HostIo {
       }
       if (worked) {
         kernel.run()
-        if (answered.length > 0) this.flush()
+        this.flush()
         idle = 0
         if (++busy < BUSY_CHECK) continue
         busy = 0
@@ -98,8 +97,7 @@ export class Loop implements HostIo {
       if (++idle % IDLE_CHECK !== 0 && processes.activeCount > 0) continue
       const now = this.c.now()
       const wait = kernel.run()
-      if (answered.length > 0) {
-        this.flush()
+      if (this.flush()) {
         idle = 0
         continue
       }
@@ -116,11 +114,17 @@ export class Loop implements HostIo {
     }
   }
 
-  /** Replies to calls that servers answered. Concluding one may answer others. */
-  private flush(): void {
-    const { answered, dispatcher } = this.c
-    for (let i = 0; i < answered.length; i++) dispatcher.answered(answered[i] as number)
-    answered.length = 0
+  /** Replies to calls that servers answered (concluding one may answer others), held threads let go, errands. False: nothing to reply to. */
+  private flush(): boolean {
+    const { answered, holds, errands, dispatcher } = this.c
+    const news = answered.length > 0 || holds.going.length > 0
+    if (news) {
+      for (let i = 0; i < answered.length; i++) dispatcher.answered(answered[i] as number)
+      answered.length = 0
+      holds.flush()
+    }
+    if (errands.waiting) errands.run()
+    return news
   }
 
   private spinHint(loops: number): void {

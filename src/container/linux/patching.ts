@@ -34,10 +34,34 @@ export function notePatchSite(c: Linux, t: Thread, nr: number): void {
 
 /** The PATCH of the last reply has run. Where the pattern reached behind the syscall instruction, its return address has moved. */
 export function notePatched(t: Thread): void {
-  if (opResult(t, t.patchOp) === PATTERN.SYSCALL_CMP)
-    t.host?.tails.set(t.patchSite + 2, PATCH_BASE + TRAMPOLINES + t.patchIndex * TRAMPOLINE_BYTES + TRAMPOLINE_TAIL)
+  const p = t.host as HostProcess
+  const pattern = opResult(t, t.patchOp)
+  ;(p.trampolines[t.patchIndex] as { pattern: number }).pattern = pattern
+  if (pattern === PATTERN.SYSCALL_CMP) p.tails.set(t.patchSite + 2, TABLE + t.patchIndex * TRAMPOLINE_BYTES + TRAMPOLINE_TAIL)
   t.patchOp = -1
 }
+const TABLE = PATCH_BASE + TRAMPOLINES
+
+/** Does anybody look at its text? */
+function isWatched(c: Linux, p: HostProcess): boolean {
+  const watched = (proc: number): boolean => proc >= 0 && c.watch[proc] !== 0
+  return p.members.some(t => watched(t.proc) || t.lenders.some(l => watched(l.proc)))
+}
+/** Patched sites have got their own bytes back. */
+export function forgetPatches(p: HostProcess): void {
+  p.tails.clear()
+}
+/** The address in the guest's own text that `rip` stands for. In a trampoline: before the site, behind its syscall instruction, or behind
+ *  the compare that follows. */
+export function ownAddress(p: HostProcess, rip: number): number {
+  const at = rip - TABLE
+  const one = at >= 0 ? p.trampolines[Math.floor(at / TRAMPOLINE_BYTES)] : undefined
+  if (one === undefined) return rip
+  const offset = at % TRAMPOLINE_BYTES
+  if (offset >= TRAMPOLINE_TAIL) return one.behind + (offset === TRAMPOLINE_TAIL ? 0 : COMPARE_BYTES)
+  return one.behind - (one.pattern === PATTERN.SYSCALL_CMP ? 2 : one.pattern)
+}
+const COMPARE_BYTES = 6
 
 /** Whether the site may be rewritten is asked now: what lay there when the call began may have gone. */
 export function pushPatch(c: Linux, t: Thread): void {
@@ -48,8 +72,9 @@ export function pushPatch(c: Linux, t: Thread): void {
   m[TYPE] = VM.PATCHABLE
   setInt(m, 0, c.kernel.endpoint(t.proc))
   setLong(m, 1, site)
-  if (c.kernel.call(t.proc, SLOT.VM) !== 1) return
+  if (c.kernel.call(t.proc, SLOT.VM) !== 1 || isWatched(c, p)) return
   t.patchIndex = p.patches++
+  p.trampolines[t.patchIndex] = { behind: site + 2, pattern: 0 }
   t.patchOp = pushOp(t, OP.PATCH, site, t.nr, t.patchIndex, p.members.length, 0, 0, OPFLAG.FAILOK)
   t.patchSite = site
   t.changes = true

@@ -5,14 +5,19 @@ import { message, type Message } from '../../abi/message.ts'
 import * as host from '../../host/host.ts'
 import { type FileRegisters, forgetFiles, newFileRegisters } from './direct.ts'
 import { newOutList, newWantList, type OutList, type ThreadView, type WantList } from './operands.ts'
+import type { Errand } from './errand.ts'
 import type { Arena, LocalCall } from './thread.ts'
 
 /** Where a host thread stands. RUNNING: in guest code. CALL: we hold its event. BLOCKED: a server will answer. READY: its SIGREADY is
- *  with PM. OPS: carrying out operations after which it posts again. EXITING: told to end, or killed. */
-export const STATE = { FREE: 0, POOL: 1, RUNNING: 2, CALL: 3, BLOCKED: 4, READY: 5, OPS: 6, EXITING: 7 } as const
+ *  with PM. OPS: carrying out operations after which it posts again. EXITING: told to end, or killed. HELD: would go on in the guest and
+ *  may not (WATCH.HELD): its registers are complete, no call is in hand. */
+export const STATE = { FREE: 0, POOL: 1, RUNNING: 2, CALL: 3, BLOCKED: 4, READY: 5, OPS: 6, EXITING: 7, HELD: 8 } as const
+
+/** Linux.watch, by process-table slot: HELD may not go on in the guest; TEXT somebody looks at its text, so no call site is rewritten. */
+export const WATCH = { HELD: 1, TEXT: 2 } as const
 
 /** Thread.after: what a thread that carries out operations (state OPS) goes on with. */
-export const AFTER = { DECODE: 1, LOCAL: 2, CHUNK: 3, FUTEX: 4, EXIT: 5, CHANGES: 6, READ: 7 } as const
+export const AFTER = { DECODE: 1, LOCAL: 2, CHUNK: 3, FUTEX: 4, EXIT: 5, CHANGES: 6, READ: 7, HOLD: 8, ERRAND: 9, PENDING: 10 } as const
 
 /** Thread.regs: which registers the reply sets. */
 export const REGS = { RESULT: 0, RESULT_AND_ALL: 1, ALL: 2 } as const
@@ -31,6 +36,7 @@ export interface HostProcess {
   sites: Float64Array // call sites that trapped: address by hash …
   hits: Uint8Array // … and how often; 255: never patch
   patches: number // next trampoline
+  trampolines: { behind: number; pattern: number }[] // by index: address behind the syscall instruction; PATTERN.* (0: not known)
   tails: Map<number, number> // patched sites whose return address moved: behind the syscall instruction → trampoline tail
   /** Its last reply changes the address space and may still be at it; others that do wait in `changes`, in order of decision. */
   changer: Thread | null
@@ -116,6 +122,11 @@ export class Thread implements ThreadView {
   prepared = false
   /** Give the thread back to its lender at the next event (its borrower was killed while running). */
   giveBack = false
+  /** What others want done (errand.ts), and the state it goes back to while it is at that; -1: it isn't. */
+  errands: Errand[] = []
+  rest = -1
+  /** Its wait was answered meanwhile. */
+  restAnswered = false
   constructor(
     readonly arena: Arena,
     readonly index: number,
@@ -126,6 +137,11 @@ export class Thread implements ThreadView {
     this.u32 = arena.u32
     this.view = arena.view
   }
+}
+
+/** The state a thread is in, or will be in again when its errands are done. */
+export function stateOf(t: Thread): number {
+  return t.rest >= 0 ? t.rest : t.state
 }
 
 export interface ProcessesOptions {
@@ -218,7 +234,7 @@ export class HostProcesses {
     const [mine, guest] = [pair[0] as number, pair[1] as number]
     const p: HostProcess = {
       pid: 0, control: mine, memfd, members: [], slots: null, sites: new Float64Array(64), hits: new Uint8Array(64), patches: 0,
-      tails: new Map(), changer: null, changes: [], parent: null, bornBy: 0, killAt: 0,
+      trampolines: [], tails: new Map(), changer: null, changes: [], parent: null, bornBy: 0, killAt: 0,
     }
     const thread = this.placeThread(p, 0)
     if (thread === null) {
@@ -259,6 +275,9 @@ export class HostProcesses {
     t.masked = false
     t.interrupting = false
     t.attempts = 0
+    t.errands.length = 0
+    t.rest = -1
+    t.restAnswered = false
     p.members.push(t)
     return t
   }
@@ -304,6 +323,7 @@ export class HostProcesses {
     q.sites.set(p.sites)
     q.hits.set(p.hits)
     q.patches = p.patches
+    q.trampolines = p.trampolines.map(one => ({ ...one }))
     for (const [from, to] of p.tails) q.tails.set(from, to)
     q.parent = p
     return made

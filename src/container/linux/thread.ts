@@ -68,7 +68,11 @@ export function resetWindow(t: GuestThread): void {
 /** Add a host operation; its index. Callers keep within OP_MAX (opsLeft). Arguments are integers a double holds (addresses, lengths). */
 export function pushOp(t: GuestThread, code: number, a0 = 0, a1 = 0, a2 = 0, a3 = 0, a4 = 0, a5 = 0, flags = 0): number {
   const i = t.nops++
-  const o = t.base + CH.OPS + i * OP_BYTES
+  writeOp(t, t.base + CH.OPS + i * OP_BYTES, code, flags, a0, a1, a2, a3, a4, a5)
+  return i
+}
+/** The same at arena offset `o`. */
+export function writeOp(t: GuestThread, o: number, code: number, flags: number, a0 = 0, a1 = 0, a2 = 0, a3 = 0, a4 = 0, a5 = 0): void {
   t.u32[o >> 2] = code
   t.u32[(o + OPF.FLAGS) >> 2] = flags
   put64(t, o + OPF.A, a0)
@@ -77,7 +81,6 @@ export function pushOp(t: GuestThread, code: number, a0 = 0, a1 = 0, a2 = 0, a3 
   put64(t, o + OPF.A + 24, a3)
   put64(t, o + OPF.A + 32, a4)
   put64(t, o + OPF.A + 40, a5)
-  return i
 }
 export function opsLeft(t: GuestThread): number {
   return OP_MAX - t.nops

@@ -12,6 +12,7 @@ import { forkCalls } from './fork.ts'
 import { futexCalls } from './futex.ts'
 import { idCalls } from './getset.ts'
 import { infoCalls } from './info.ts'
+import { inspectCalls } from './inspect.ts'
 import { cpuTimer, posixTimers, realTimer, timerCalls } from './itimer.ts'
 import { jobCalls } from './job.ts'
 import { CPU_TIMER, POSIX_TIMER, REAL_TIMER, WAIT_TIMER } from './keys.ts'
@@ -65,7 +66,7 @@ function callVector(pm: Pm): CallVector {
   return {
     ...forkCalls(pm), ...exitCalls(pm), ...waitCalls(pm), ...boundaryCalls(pm), ...signalCalls(pm), ...idCalls(pm), ...jobCalls(pm),
     ...capabilityCalls(pm), ...timeCalls(pm), ...timerCalls(pm), ...limitCalls(pm), ...usageCalls(pm), ...prctlCalls(pm),
-    ...infoCalls(pm), ...futexCalls(pm), ...pidfdCalls(pm),
+    ...infoCalls(pm), ...futexCalls(pm), ...inspectCalls(pm), ...pidfdCalls(pm),
     [COMMON_CALL.CANCEL]: m => {
       const t = taskOf(pm, int(m, 0))
       if (t !== undefined) interruptWait(pm, t)

@@ -4,6 +4,7 @@ import type { Server, Sys } from '../../lib/server.ts'
 import { adviceCalls } from './advice.ts'
 import { exportState, importState } from './export.ts'
 import { imageCalls } from './image.ts'
+import { inspectCalls } from './inspect.ts'
 import { mapCalls } from './map.ts'
 import { mremapCalls } from './mremap.ts'
 import { type Overcommit, Pool } from './pool.ts'
@@ -34,6 +35,7 @@ export function createVm(sys: Sys, options: VmOptions = {}): VmServer {
       ...adviceCalls(state),
       ...imageCalls(state),
       ...processCalls(state),
+      ...inspectCalls(state),
     },
     pool,
     exportState: () => exportState(state),
