@@ -66,13 +66,13 @@ export function boot(options: BootOptions, say: (m: FromKernel) => void, onContr
 }
 
 function build(options: BootOptions, say: (m: FromKernel) => void, onControl: () => void, undo: (() => void)[]): Booted {
-  // performance.now() reads the clock without a system call; its origin is fixed against CLOCK_MONOTONIC once.
   const clock = new Float64Array(2)
   const time = (id: number): number => {
     host.clockGettime(id, clock)
     return (clock[0] as number) * 1e3 + (clock[1] as number) / 1e6
   }
-  const origin = time(1) - performance.now()
+  // performance.now() reads the clock without a system call. The machine's own monotonic time begins now.
+  const origin = -performance.now()
   let recent = 0
   const monotonic = (): number => {
     recent = origin + performance.now()
@@ -147,7 +147,7 @@ function build(options: BootOptions, say: (m: FromKernel) => void, onControl: ()
   let tty!: ReturnType<typeof createTty>
   let control!: Control
   kernel.addServer(EP.PM, SERVER, sys =>
-    createPm(sys, { cpus: facts.cpus, memoryTotal: memory, memoryFree: () => memory - facts.memoryUsed(), hostname: options.hostname, release: release(), version: version(), maxProcesses: options.processes }),
+    createPm(sys, { cpus: facts.cpus, memoryTotal: memory, memoryFree: () => memory - facts.memoryUsed(), hostname: options.hostname, release: release(), version: version(), maxProcesses: options.processes, blocked: endpoint => kernel.blocked(endpoint) }),
   )
   kernel.addServer(EP.VM, SERVER, sys => {
     vm = createVm(sys, { limit: memory })

@@ -43,5 +43,12 @@ export const PROC_ENTRY = {
   CALLS: 48 /* f64 */,
   BYTES: 56,
 } as const
+/** What a process uses, f64 each at 8 × index: bytes resident (private, of files, shared, most ever), page faults, context switches. */
+export const USAGE = { ANON: 0, FILE: 1, SHARED: 2, PEAK: 3, MINFLT: 4, MAJFLT: 5, VOLUNTARY: 6, INVOLUNTARY: 7, BYTES: 64 } as const
+/** How much of an address range is in memory, f64 each at 8 × index; bytes. What the host has of it in several pieces is summed up. */
+export const RESIDENCE = {
+  START: 0, END: 1, RSS: 2, PSS: 3, PSS_DIRTY: 4, SHARED_CLEAN: 5, SHARED_DIRTY: 6, PRIVATE_CLEAN: 7, PRIVATE_DIRTY: 8, REFERENCED: 9, ANONYMOUS: 10,
+  LAZY_FREE: 11, ANON_HUGE: 12, SWAP: 13, SWAP_PSS: 14, LOCKED: 15, BYTES: 128,
+} as const
 /** Clock ticks per second, as Linux's USER_HZ. */
 export const HZ = 100

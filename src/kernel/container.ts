@@ -34,4 +34,11 @@ export interface Container {
   /** Work in a process's memory or extended state (ERRAND.*), done by its own host thread when that rests: kernel.done() then.
    *  `from`: arena offset of what COPYOUT and SETX bring, read at once. 0 when taken on. */
   errand(slot: number, what: number, address: number, bytes: number, from: number, prot: number, client: number, id: number): number
+  // -- from outside, whatever the process does meanwhile; without them: ENOSYS --
+  /** Its memory, as far as pages are mapped: → bytes. Protection doesn't count (/proc/PID/mem). */
+  peek?(slot: number, address: number, to: number, bytes: number): number
+  poke?(slot: number, address: number, from: number, bytes: number): number
+  /** USAGE, RESIDENCE of abi/ipc.ts, at arena offset `at`. */
+  usage?(slot: number, at: number): number
+  residence?(slot: number, at: number, rows: number): number
 }

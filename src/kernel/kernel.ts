@@ -13,7 +13,7 @@ import { Ipc } from './ipc.ts'
 import { Panic } from './panic.ts'
 import { Post } from './post.ts'
 import { PrivilegeTable, staticPriv, USER_PRIV } from './privilege.ts'
-import { FREE, MARKED, ProcessTable, SERVER } from './process.ts'
+import { BLOCKED, FREE, HANDLED, MARKED, ProcessTable, SERVER } from './process.ts'
 import { SERVER_BUFFER, ServerSys } from './sys.ts'
 import { System } from './system.ts'
 import { Task } from './task.ts'
@@ -138,6 +138,11 @@ export class KernelImage implements Kernel {
   lookup(endpoint: number): number {
     const slot = this.t.slot(endpoint)
     return slot < 0 ? -E.DEADSRCDST : slot
+  }
+  /** Waits for a server that has put its call aside. */
+  blocked(endpoint: number): boolean {
+    const slot = this.t.slot(endpoint)
+    return slot >= 0 && (this.t.flags[slot] & BLOCKED) !== 0 && (this.t.flags[slot] & HANDLED) === 0
   }
   create(domain: number): number {
     return this.system.create(domain)

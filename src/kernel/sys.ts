@@ -120,6 +120,18 @@ export class ServerSys implements Sys {
   private errand(call: number, endpoint: number, what: number, address: number, bytes: number, from: number, prot: number, id: number): number {
     return this.may(call, endpoint) ? this.system.errand(this.slot, endpoint, what, address, bytes, from, prot, id) : -E.CALLDENIED
   }
+  peek(endpoint: number, address: number, to: number, bytes: number): number {
+    return this.may(SYS.PEEK, endpoint) ? this.system.peek(endpoint, address, to, bytes) : -E.CALLDENIED
+  }
+  poke(endpoint: number, address: number, from: number, bytes: number): number {
+    return this.may(SYS.POKE, endpoint) ? this.system.poke(endpoint, address, from, bytes) : -E.CALLDENIED
+  }
+  usage(endpoint: number, at: number): number {
+    return this.may(SYS.USAGE, endpoint) ? this.system.usage(endpoint, at) : -E.CALLDENIED
+  }
+  residence(endpoint: number, at: number, rows: number): number {
+    return this.may(SYS.RESIDENCE, endpoint) ? this.system.residence(endpoint, at, rows) : -E.CALLDENIED
+  }
   setalarm(ms: number): number {
     return this.may(SYS.SETALARM, NONE) ? this.system.setalarm(this.slot, ms) : -E.CALLDENIED
   }

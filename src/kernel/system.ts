@@ -1,7 +1,7 @@
 // SYSTEM: the kernel calls (MINIX 3's, <minix/com.h>), each a method that checks everything first, then acts. Servers of this thread make
 // them through Sys (sys.ts), other system processes by message (task.ts); both ask permit() before. A dead endpoint is EDEADSRCDST.
 import { E } from '../abi/errno.ts'
-import { RC } from '../abi/ipc.ts'
+import { RC, RESIDENCE, USAGE } from '../abi/ipc.ts'
 import { CONTEXT } from '../abi/context.ts'
 import { EP, FIRST_GUEST, message, NONE, setGrant, setInt, setLong, TYPE } from '../abi/message.ts'
 import { COMMON_CALL } from '../protocol/common.ts'
@@ -217,6 +217,30 @@ export class System {
     setLong(m, 1, result)
     setGrant(m, 2, at, bytes)
     this.post.post(to, EP.SYSTEM, m)
+  }
+
+  // -- looking at a process --
+
+  peek(endpoint: number, address: number, to: number, bytes: number): number {
+    const proc = this.process(endpoint)
+    if (proc < 0) return proc
+    return this.inArena(to, bytes) ? (this.t.containers[proc].peek?.(proc, address, to, bytes) ?? -E.NOSYS) : -E.FAULT
+  }
+  poke(endpoint: number, address: number, from: number, bytes: number): number {
+    const proc = this.process(endpoint)
+    if (proc < 0) return proc
+    return this.inArena(from, bytes) ? (this.t.containers[proc].poke?.(proc, address, from, bytes) ?? -E.NOSYS) : -E.FAULT
+  }
+  usage(endpoint: number, at: number): number {
+    const proc = this.process(endpoint)
+    if (proc < 0) return proc
+    return this.inArena(at, USAGE.BYTES) ? (this.t.containers[proc].usage?.(proc, at) ?? -E.NOSYS) : -E.FAULT
+  }
+  residence(endpoint: number, at: number, rows: number): number {
+    const proc = this.process(endpoint)
+    if (proc < 0) return proc
+    if (!this.inArena(at, rows * RESIDENCE.BYTES)) return -E.FAULT
+    return this.t.containers[proc].residence?.(proc, at, rows) ?? -E.NOSYS
   }
   inArena(offset: number, bytes: number): boolean {
     return offset >= 0 && bytes >= 0 && offset + bytes <= this.mem.length

@@ -3,7 +3,7 @@
 // message names of the arena must lie in it and, once its sender has set one, in its grant.
 import { E } from '../abi/errno.ts'
 import { CONTEXT } from '../abi/context.ts'
-import { ERRAND, GET, HZ, PRIV_RECORD, PROC_ENTRY, SYS_PRIV } from '../abi/ipc.ts'
+import { ERRAND, GET, HZ, PRIV_RECORD, PROC_ENTRY, RESIDENCE, SYS_PRIV, USAGE } from '../abi/ipc.ts'
 import { high, int, long, type Message, NONE, SELF, setGrant, setLong, TYPE, uint, ulong } from '../abi/message.ts'
 import { SYS } from '../protocol/system.ts'
 import type { Clock } from './clock.ts'
@@ -111,6 +111,22 @@ export class Task implements SystemTask {
     [SYS.GETMCONTEXT]: (proc, m) => this.context(proc, m, false),
     [SYS.SETMCONTEXT]: (proc, m) => this.context(proc, m, true),
     [SYS.CREATE]: (_, m) => this.system.create(int(m, 0)),
+    [SYS.PEEK]: (proc, m) =>
+      this.granted(proc, uint(m, 2), high(m, 2))
+        ? this.system.peek(int(m, 0), ulong(m, 1), uint(m, 2), high(m, 2))
+        : -E.FAULT,
+    [SYS.POKE]: (proc, m) =>
+      this.granted(proc, uint(m, 2), high(m, 2))
+        ? this.system.poke(int(m, 0), ulong(m, 1), uint(m, 2), high(m, 2))
+        : -E.FAULT,
+    [SYS.USAGE]: (proc, m) =>
+      high(m, 1) >= USAGE.BYTES && this.granted(proc, uint(m, 1), USAGE.BYTES)
+        ? this.system.usage(int(m, 0), uint(m, 1))
+        : -E.FAULT,
+    [SYS.RESIDENCE]: (proc, m) =>
+      this.granted(proc, uint(m, 1), high(m, 1))
+        ? this.system.residence(int(m, 0), uint(m, 1), Math.floor(high(m, 1) / RESIDENCE.BYTES))
+        : -E.FAULT,
   }
   private context(caller: number, m: Message, set: boolean): number {
     const at = uint(m, 1)

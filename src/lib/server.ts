@@ -74,6 +74,14 @@ export interface Sys {
   setExtended(endpoint: number, from: number, bytes: number, id: number): number
   /** Call sites as they were, for as long as somebody looks at them (plain true), or hot ones rewritten. */
   ownText(endpoint: number, plain: boolean, id: number): number
+  // -- looking at a process from outside, whatever it does meanwhile (/proc): -EPERM where the host doesn't let us look --
+  /** Its memory, as far as pages are mapped from `address` on: → bytes, or -EIO. Protection doesn't count. */
+  peek(endpoint: number, address: number, to: number, bytes: number): number
+  poke(endpoint: number, address: number, from: number, bytes: number): number
+  /** USAGE record (abi/ipc.ts) at arena offset `at`. */
+  usage(endpoint: number, at: number): number
+  /** RESIDENCE rows at arena offset `at`, starts and ends given, ascending and disjoint. */
+  residence(endpoint: number, at: number, rows: number): number
   /** Alarm after `ms` milliseconds of virtual time from now (0 or more; -1 clears). One per server: see lib/timers.ts. */
   setalarm(ms: number): number
   /** Monotonic and real virtual time, in milliseconds with fraction. Real = Unix epoch. */

@@ -123,10 +123,14 @@ export const pmCalls = {
   KILLPG: [MOL + 16, 'pgrp signo'],
   /** Job-control facts for TTY and FS: session and process group of `endpoint`; result session; cell 0 of reply. */
   GETJOB: [MOL + 17, 'endpoint what'], // what: 0 pid, 1 pgrp, 2 session, 3 1 if SIGTTOU ignored or blocked, 4 same for SIGTTIN, 5 1 if its pgrp is orphaned, 6 ppid, 7 tgid, 8 endpoint of process `endpoint` taken as pid, 9 session of the process group `endpoint` taken as pgrp (-ESRCH: no such group)
-  /** One line of /proc: PM writes a record about process `pid` (PROC_RECORD in protocol/pm.ts) → bytes, or -ESRCH. */
+  /** PM writes a record about thread `pid` (PROC_RECORD in protocol/pm.ts) → bytes, or -ESRCH. */
   PROCINFO: [MOL + 18, 'pid record>'],
   /** Pids in use after `pid`, ascending, as u32 → count. */
   PIDS: [MOL + 19, 'pid list>'],
+  /** The machine's processes together: TOTALS record. */
+  TOTALS: [MOL + 48, 'totals>'],
+  /** Threads or children (KIN) of process `pid`, ids after `after`, ascending, as u32 → count, or -ESRCH. */
+  KIN: [MOL + 49, 'pid what after list>'],
   GETCRED: [MOL + 20, 'endpoint cred>'],
   /** From FS for a signalfd: take the next pending signal of the set (u64 in the cell) and write its siginfo → number, 0: none. With no
    *  record to fill: only ask whether there is one. From then on PM sends FS.SIGNALLED when signals come for that process. */
@@ -143,14 +147,22 @@ export const TASK_RECORD = {
   BLOCKED: 0, ALTSP: 8, ALTSIZE: 16, ALTFLAGS: 24 /* u32 */, CLEARTID: 32, ROBUST: 40, ACTIONS: 48, BYTES: 48 + 64 * 32,
 } as const
 
-/** PROCINFO's record: byte offsets; u32 unless said. */
+/** PROCINFO's record: byte offsets; u32 unless said. Times in ms. */
 export const PROC_RECORD = {
   PID: 0, PPID: 4, PGRP: 8, SESSION: 12, TTY: 16 /* device number or 0 */, TPGID: 20, STATE: 24 /* ASCII R S D T Z */, THREADS: 28,
   UID: 32, EUID: 36, SUID: 40, GID: 44, EGID: 48, SGID: 52, NICE: 56, ENDPOINT: 60,
-  UTIME: 64 /* f64 ms */, STIME: 72 /* f64 ms */, START: 80 /* f64 ms since boot */, CUTIME: 88, CSTIME: 96,
-  SIGPND: 104 /* u64 */, SIGBLK: 112, SIGIGN: 120, SIGCGT: 128, COMM: 136 /* 16 bytes, NUL-padded */, UMASK: 152, NGROUPS: 156, GROUPS: 160 /* 32 × u32 */,
-  BYTES: 288,
+  UTIME: 64 /* f64, the thread's own */, STIME: 72 /* f64 */, START: 80 /* f64 since boot */, CUTIME: 88, CSTIME: 96,
+  SIGPND: 104 /* u64, the thread's own */, SIGBLK: 112, SIGIGN: 120, SIGCGT: 128, COMM: 136 /* 16 bytes, NUL-padded */, UMASK: 152, NGROUPS: 156, GROUPS: 160 /* 32 × u32 */,
+  TGID: 288, TRACER: 292, EXIT_SIGNAL: 296, EXIT_CODE: 300, POLICY: 304, PRIORITY: 308, DUMPABLE: 312, NO_NEW_PRIVS: 316,
+  SHDPND: 320 /* u64 */, CAPS: 328 /* u64 each: inheritable, permitted, effective, bounding, ambient */,
+  GROUP_UTIME: 368 /* f64, all threads, ended ones too */, GROUP_STIME: 376, TIMER_SLACK: 384 /* f64 ns */, PERSONALITY: 392, SIGQ: 396, SIGQ_MAX: 400 /* f64 */,
+  AFFINITY: 408 /* 128 bits */, WAITING: 424 /* what PM has it wait for: WAITING of mproc.ts */,
+  BYTES: 432,
 } as const
+/** KIN's what. */
+export const KIN = { THREADS: 0, CHILDREN: 1 } as const
+/** TOTALS' record: byte offsets of f64s. CPU times in ms, of those that ended too. Loads: processors busy, averaged over 1, 5, 15 minutes. */
+export const TOTALS = { THREADS: 0, RUNNING: 8, LAST_PID: 16, UTIME: 24, STIME: 32, LOAD: 40 /* 3 */, BYTES: 64 } as const
 /** GETCRED's record: u32 each: uid euid suid fsuid gid egid sgid fsgid ngroups then 32 groups; then u64 effective capabilities. */
 export const CRED_BYTES = 176
 

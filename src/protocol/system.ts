@@ -33,5 +33,10 @@ export const systemCalls = {
   GETXCONTEXT: [0x682, 'endpoint id'], // extended state, as in a signal frame
   SETXCONTEXT: [0x683, 'endpoint data< id'],
   OWNTEXT: [0x684, 'endpoint plain id'], // plain 1: rewritten call sites get their own bytes back, and no others are rewritten until plain 0
+  // -- looking at a process from outside, whatever it does meanwhile --
+  PEEK: [0x690, 'endpoint address buf>'],
+  POKE: [0x691, 'endpoint address buf<'],
+  USAGE: [0x692, 'endpoint usage>'], // USAGE.* of abi/ipc.ts
+  RESIDENCE: [0x693, 'endpoint rows<>'], // RESIDENCE.* of abi/ipc.ts: start and end given
 } as const
 export const SYS = numbers(systemCalls)

@@ -16,6 +16,12 @@ export const vmCalls = {
   MLOCKALL: [LINUX + 151, 'flags'],
   MUNLOCKALL: [LINUX + 152, ''],
   MEMBARRIER: [LINUX + 324, 'cmd flags cpu'],
+  // -- for /proc --
+  /** The process's memory from `address` on, as far as it is mapped, whatever its protection. → bytes; -EIO: none. */
+  PEEK: [MOL + 220, 'endpoint address buf>'],
+  POKE: [MOL + 221, 'endpoint address buf<'],
+  /** IMAGE record and auxiliary vector, as EXECIMAGE gave them. → bytes */
+  IMAGE: [MOL + 222, 'endpoint image>'],
   // -- from PM and the container --
   FORK: [MOL + 192, 'parent child flags'], // CLONE_VM shares
   EXIT: [MOL + 193, 'endpoint'],
@@ -31,7 +37,9 @@ export const vmCalls = {
   EXECPLACE: [MOL + 197, 'length alignment'],
   /** Map the stack: RLIMIT_STACK bytes, at least `bytes` and some. → address where it ends */
   EXECSTACK: [MOL + 198, 'bytes prot'],
-  /** Text from byte `offset` → bytes. what 0: /proc/PID/maps; 1: /proc/PID/statm; 2: the Vm lines of /proc/PID/status. */
+  /** Where the parts of the image are: IMAGE record, then the auxiliary vector. Kept for IMAGE, inherited by fork. */
+  EXECIMAGE: [MOL + 199, 'image<'],
+  /** Text from byte `offset` → bytes. what: MAPS_* below. */
   MAPS: [MOL + 200, 'endpoint buf> offset what'],
   /** Is `address` in private, file-backed, non-writable, executable memory? 1 yes. (Call-site patching.) */
   PATCHABLE: [MOL + 201, 'endpoint address'],
@@ -63,3 +71,9 @@ export const REGION = {
 export const REGION_KIND = { ANONYMOUS: 0, FILE: 1, HEAP: 2, STACK: 3 } as const
 /** Bits of its flags that mean something to others. */
 export const REGION_FLAGS = { SHARED: 1, GROWSDOWN: 2, NORESERVE: 4, READONLY: 128 } as const
+/** MAPS's what: /proc/PID/maps, statm, the Vm lines of status, smaps, smaps_rollup. */
+export const MAPS = { MAPS: 0, STATM: 1, STATUS: 2, SMAPS: 3, ROLLUP: 4 } as const
+/** u64 each at 8 × index (Linux: mm_struct); the auxiliary vector follows. */
+export const IMAGE = {
+  START_CODE: 0, END_CODE: 1, START_DATA: 2, END_DATA: 3, START_STACK: 4, ARG_START: 5, ARG_END: 6, ENV_START: 7, ENV_END: 8, START_BRK: 9, BYTES: 80,
+} as const

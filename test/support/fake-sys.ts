@@ -254,6 +254,23 @@ export class FakeSys implements Sys {
   ownText(endpoint: number, plain: boolean, id: number): number {
     return this.record('ownText', endpoint, plain ? 1 : 0, id)
   }
+  /** Memory of processes for peek and poke: endpoint → address → bytes. Unset: EIO. */
+  readonly memory = new Map<number, Map<number, Uint8Array>>()
+  peek(endpoint: number, address: number, to: number, bytes: number): number {
+    const found = this.memory.get(endpoint)?.get(address)
+    if (found === undefined) return -E.IO
+    this.mem.set(found.subarray(0, bytes), to)
+    return Math.min(bytes, found.length)
+  }
+  poke(endpoint: number, address: number, from: number, bytes: number): number {
+    return this.record('poke', endpoint, address, from, bytes)
+  }
+  usage(endpoint: number, at: number): number {
+    return this.record('usage', endpoint, at)
+  }
+  residence(endpoint: number, at: number, rows: number): number {
+    return this.record('residence', endpoint, at, rows)
+  }
   setalarm(ms: number): number {
     this.alarm = ms < 0 ? Number.POSITIVE_INFINITY : this.now + ms
     return this.record('setalarm', ms)

@@ -5,7 +5,7 @@ import { EP, high, int, type Message, SUSPEND, uint } from '../../src/abi/messag
 import type { Server } from '../../src/lib/server.ts'
 import { CDEV } from '../../src/protocol/cdev.ts'
 import { FS } from '../../src/protocol/fs.ts'
-import { PM, PROC_RECORD as R } from '../../src/protocol/pm.ts'
+import { PM, PROC_RECORD as R, TOTALS } from '../../src/protocol/pm.ts'
 import { VM } from '../../src/protocol/vm.ts'
 import { createDevfs } from '../../src/servers/fs/devfs.ts'
 import { createFs } from '../../src/servers/fs/fs.ts'
@@ -140,6 +140,7 @@ export class World {
         return 0
       },
       [PM.SIGTAKE]: () => 0,
+      [PM.TOTALS]: m => this.totals(m),
     })
     sys.stub(EP.VM, {
       [VM.MAPS]: m =>
@@ -168,6 +169,17 @@ export class World {
     const pids = [101, 102, 103].filter(pid => pid > int(m, 0) && this.state.fprocs[pid - 101 + A] !== undefined)
     for (const [i, pid] of pids.entries()) this.sys.view.setUint32(uint(m, 1) + 4 * i, pid, true)
     return pids.length
+  }
+  private totals(m: Message): number {
+    const rows = [
+      [TOTALS.THREADS, 3],
+      [TOTALS.RUNNING, 1],
+      [TOTALS.LAST_PID, 103],
+      [TOTALS.UTIME, 750],
+    ] as const
+    this.sys.mem.fill(0, uint(m, 0), uint(m, 0) + TOTALS.BYTES)
+    for (const [offset, value] of rows) this.sys.view.setFloat64(uint(m, 0) + offset, value, true)
+    return TOTALS.BYTES
   }
   private procinfo(m: Message): number {
     const pid = int(m, 0)

@@ -49,6 +49,12 @@ export interface Stack {
   readonly sp: number
   /** What lies from sp to `top`. */
   readonly bytes: Uint8Array
+  /** Where the strings are: arguments up to the environment up to its end. */
+  readonly args: number
+  readonly env: number
+  readonly end: number
+  /** The auxiliary vector, part of `bytes`. */
+  readonly auxv: Uint8Array
 }
 
 const PLATFORM = 'x86_64\0'
@@ -105,11 +111,13 @@ export function buildStack(
   bytes.set(name, next - sp)
   for (let i = 0; i < PLATFORM.length; i++) bytes[platform - sp + i] = PLATFORM.charCodeAt(i)
   bytes.set(random.subarray(0, RANDOM_BYTES), randomAt - sp)
+  const vectorAt = at
   for (const [type, value] of vector(facts, randomAt, next, platform)) {
     word(type)
     word(value)
   }
-  return { sp, bytes }
+  const env = strings + stringBytes(argv)
+  return { sp, bytes, args: strings, env, end: next, auxv: bytes.subarray(vectorAt, at) }
 }
 
 /** In Linux's order. No AT_SYSINFO_EHDR: there is no vDSO, or calls would get past us. */

@@ -17,6 +17,7 @@ import { Errands } from './errand.ts'
 import { Holds } from './hold.ts'
 import { Lifecycle } from './lifecycle.ts'
 import { fixTail } from './patching.ts'
+import { access, residence, usage } from './observe.ts'
 import { REGS, type HostProcess, type HostProcesses, STATE, stateOf, type Thread } from './processes.ts'
 import { SIGMSG } from '../../abi/signals.ts'
 import { sigsend } from './signal.ts'
@@ -277,6 +278,30 @@ export class Linux implements Container, LinuxContainer {
   fileRead(slot: number, at: number, bytes: number, file: number, position: number): number {
     const t = this.threadOf[slot]
     return t ? this.direct.order(t, at, bytes, file, position) : -E.SRCH
+  }
+
+  peek(slot: number, address: number, to: number, bytes: number): number {
+    const pid = this.hostPid(slot)
+    return pid > 0 ? access(this.arena, pid, address, to, bytes, false) : -E.SRCH
+  }
+  poke(slot: number, address: number, from: number, bytes: number): number {
+    const pid = this.hostPid(slot)
+    return pid > 0 ? access(this.arena, pid, address, from, bytes, true) : -E.SRCH
+  }
+  usage(slot: number, at: number): number {
+    const pid = this.hostPid(slot)
+    const t = this.threadOf[slot]
+    const tid = t ? this.processes.tidOf(t) : 0
+    return pid > 0 ? usage(this.arena, pid, tid || pid, at) : -E.SRCH
+  }
+  residence(slot: number, at: number, rows: number): number {
+    const pid = this.hostPid(slot)
+    return pid > 0 ? residence(this.arena, pid, at, rows) : -E.SRCH
+  }
+  /** Of a process whose thread is lent too; 0: there is none. */
+  private hostPid(slot: number): number {
+    const t = this.threadOf[slot] ?? this.processes.threads.find(other => other.lenders.some(l => l.proc === slot))
+    return t ? this.processes.pidOf(t) : 0
   }
 
   times(slot: number, out: Float64Array): number {

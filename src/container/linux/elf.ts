@@ -142,6 +142,21 @@ export function dynBias(elf: Elf, random: number): number {
   return base - (base % elf.alignment) - elf.low
 }
 
+/** Where code and data of the segments are, as Linux counts them (load_elf_binary): code those that may be executed, data the last. */
+export function codeAndData(elf: Elf): { startCode: number; endCode: number; startData: number; endData: number } {
+  const out = { startCode: Number.POSITIVE_INFINITY, endCode: 0, startData: 0, endData: 0 }
+  for (const { address, file, prot } of elf.segments) {
+    if (prot & PROT_EXEC) {
+      out.startCode = Math.min(out.startCode, address)
+      out.endCode = Math.max(out.endCode, address + file)
+    }
+    out.startData = Math.max(out.startData, address)
+    out.endData = Math.max(out.endData, address + file)
+  }
+  if (out.endCode === 0) out.startCode = 0
+  return out
+}
+
 /** What to do to memory to have the segments at `bias`, in order; -EINVAL when they don't fit into the guest's range. */
 export function planSegments(elf: Elf, bias: number): Step[] | number {
   if (elf.broken || elf.low + bias < MAP_MIN || elf.high + bias > GUEST_END || bias % PAGE !== 0) return -E.INVAL

@@ -8,10 +8,10 @@ import { SLOT, SUSPEND, setGrant, setInt, setLong, TYPE, ulong } from '../../abi
 import { MAP_ANONYMOUS, MAP_FIXED, MAP_PRIVATE, PAGE } from '../../abi/mman.ts'
 import { FS } from '../../protocol/fs.ts'
 import { CRED_BYTES, PM } from '../../protocol/pm.ts'
-import { VM } from '../../protocol/vm.ts'
+import { IMAGE, VM } from '../../protocol/vm.ts'
 import type { Gather } from './argv.ts'
-import { buildStack, stringBytes } from './auxv.ts'
-import { DYN_BASE, dynBias, type Elf, planSegments, type Step } from './elf.ts'
+import { buildStack, type Stack, stringBytes } from './auxv.ts'
+import { codeAndData, DYN_BASE, dynBias, type Elf, planSegments, type Step } from './elf.ts'
 import { type GuestThread, type LinuxContainer, MORE, opsLeft, pushOp, put64, RESUME, setReg } from './thread.ts'
 
 /** An open executable or interpreter: FS's exec handle and what it parsed to. */
@@ -243,7 +243,21 @@ function makeStack(c: LinuxContainer, t: GuestThread, x: Exec): boolean {
   x.stack = stack.bytes
   x.sp = stack.sp
   x.written = 0
+  tellImage(c, t, stack, program)
   return true
+}
+/** What /proc shows of the image. */
+function tellImage(c: LinuxContainer, t: GuestThread, stack: Stack, { elf, bias }: Image): void {
+  const at = t.base + SCRATCH
+  const { startCode, endCode, startData, endData } = codeAndData(elf)
+  const words = [startCode + bias, endCode + bias, startData + bias, endData + bias, stack.sp, stack.args, stack.env, stack.env, stack.end]
+  words.forEach((word, i) => {
+    put64(t, at + 8 * i, word)
+  })
+  put64(t, at + 8 * IMAGE.START_BRK, 0) // VM knows
+  t.mem.set(stack.auxv, at + IMAGE.BYTES)
+  setGrant(t.message, 0, at, IMAGE.BYTES + stack.auxv.length)
+  call(c, t, SLOT.VM, VM.EXECIMAGE)
 }
 
 /** Write the stack through the window, in chunks; with the last one goes the rest. */

@@ -1,11 +1,11 @@
 // /proc outside the processes: proc(5), files about the machine. Everything comes from Facts, PM's records and FS itself.
-import { PROC_RECORD as R } from '../../protocol/pm.ts'
+import { EP, setGrant, TYPE } from '../../abi/message.ts'
+import { PM, TOTALS } from '../../protocol/pm.ts'
 import { WATCHES_MAX } from './epoll.ts'
 import { processOf } from './fcntl.ts'
 import type { InodeLocks } from './locks.ts'
 import { EOF, LOCK } from './locks.ts'
 import { PIPE_MAX } from './pipe.ts'
-import { pids, recordOf } from './proc-process.ts'
 import type { ProcDir, ProcEntry, ProcFile, ProcLink, ProcTable } from './procfs.ts'
 import type { FsState } from './state.ts'
 
@@ -74,45 +74,42 @@ function meminfo(state: FsState): string {
     })
     .join('')
 }
-/** CPU time of all processes there are and were, and how many run now. */
-function totals(state: FsState): { user: number; system: number; running: number; count: number; last: number } {
-  const out = { user: 0, system: 0, running: 0, count: 0, last: 0 }
-  for (const pid of pids(state)) {
-    const at = recordOf(state, pid)
-    if (at < 0) continue
-    const { view } = state.sys
-    out.user += view.getFloat64(at + R.UTIME, true) + view.getFloat64(at + R.CUTIME, true)
-    out.system += view.getFloat64(at + R.STIME, true) + view.getFloat64(at + R.CSTIME, true)
-    if (view.getUint32(at + R.STATE, true) === 0x52) out.running++
-    out.count += view.getUint32(at + R.THREADS, true)
-    out.last = pid
-  }
-  return out
+/** PM's sums over all processes. */
+function totals(state: FsState): (offset: number) => number {
+  const { sys } = state
+  const m = state.out
+  m.fill(0)
+  m[TYPE] = PM.TOTALS
+  setGrant(m, 0, sys.buffer, TOTALS.BYTES)
+  if (sys.sendrec(EP.PM, m) < 0) return () => 0
+  const values = new Float64Array(sys.mem.slice(sys.buffer, sys.buffer + TOTALS.BYTES).buffer)
+  return offset => values[offset / 8] as number
 }
 function stat(state: FsState): string {
   const { cpus } = state.facts
   const all = totals(state)
   const up = state.sys.monotonic() / TICK_MS
   const cpu = (share: number): string => {
-    const user = all.user / TICK_MS / share
-    const system = all.system / TICK_MS / share
+    const user = all(TOTALS.UTIME) / TICK_MS / share
+    const system = all(TOTALS.STIME) / TICK_MS / share
     const idle = Math.max(0, (up * cpus) / share - user - system)
     return [user, 0, system, idle, 0, 0, 0, 0, 0, 0].map(Math.floor).join(' ')
   }
   let text = `cpu  ${cpu(1)}\n`
   for (let n = 0; n < cpus; n++) text += `cpu${n} ${cpu(cpus)}\n`
   const boot = Math.floor((state.sys.realtime() - state.sys.monotonic()) / 1000)
-  return `${text}intr 0\nctxt 0\nbtime ${boot}\nprocesses ${state.forks}\nprocs_running ${Math.max(1, all.running)}\nprocs_blocked 0\nsoftirq 0 0 0 0 0 0 0 0 0 0 0\n`
+  return `${text}intr 0\nctxt 0\nbtime ${boot}\nprocesses ${state.forks}\nprocs_running ${Math.max(1, all(TOTALS.RUNNING))}\nprocs_blocked 0\nsoftirq 0 0 0 0 0 0 0 0 0 0 0\n`
 }
 function uptime(state: FsState): string {
   const up = state.sys.monotonic() / 1000
   const all = totals(state)
-  const idle = Math.max(0, up * state.facts.cpus - (all.user + all.system) / 1000)
+  const idle = Math.max(0, up * state.facts.cpus - (all(TOTALS.UTIME) + all(TOTALS.STIME)) / 1000)
   return `${up.toFixed(2)} ${idle.toFixed(2)}\n`
 }
 function loadavg(state: FsState): string {
   const all = totals(state)
-  return `0.00 0.00 0.00 ${Math.max(1, all.running)}/${all.count} ${all.last}\n`
+  const loads = [0, 8, 16].map(k => all(TOTALS.LOAD + k).toFixed(2)).join(' ')
+  return `${loads} ${Math.max(1, all(TOTALS.RUNNING))}/${all(TOTALS.THREADS)} ${all(TOTALS.LAST_PID)}\n`
 }
 function cpuinfo(state: FsState): string {
   const { cpus, cpuModel, cpuMhz, cpuFlags, cacheKb } = state.facts

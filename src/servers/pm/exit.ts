@@ -88,6 +88,8 @@ export function endTask(pm: Pm, t: Task): void {
   const used = taskUsage(pm, t)
   p.dead.user += used.user
   p.dead.system += used.system
+  pm.spent.user += used.user
+  pm.spent.system += used.system
   ask(pm, EP.FS, FS.EXIT, t.endpoint)
   ask(pm, EP.VM, VM.EXIT, t.endpoint)
   pm.timers.clear(timerKey(t, WAIT_TIMER))

@@ -7,6 +7,7 @@ import { NONE, slotOf } from '../../abi/message.ts'
 import { SIGACTION, SIGMAX, SS } from '../../abi/signals.ts'
 import type { Sys } from '../../lib/server.ts'
 import type { Timers } from '../../lib/timers.ts'
+import type { Load } from './load.ts'
 
 /** 64 bits as two signed words: signal sets (bit n-1) and capability sets (bit n). */
 export interface Bits {
@@ -227,6 +228,9 @@ export interface Pm {
   lastRef: number
   hostname: string
   domainname: string
+  /** CPU time of all tasks that ended. */
+  spent: Usage
+  load: Load
 }
 
 export const RLIMIT = {

@@ -1,6 +1,7 @@
 // PM's state as plain records and back (DESIGN.md, idea 3): references between processes become pids. Timers are part of it by their due
 // times. Grants of suspended calls are arena offsets; they mean something only together with the arena.
-import { type Pm, type Process, type Task, WAITING } from './mproc.ts'
+import type { Load } from './load.ts'
+import { type Pm, type Process, type Task, type Usage, WAITING } from './mproc.ts'
 
 type Plain<T> = Omit<T, 'process' | 'parent' | 'children' | 'tasks' | 'leader'>
 interface TaskRecord extends Plain<Task> {
@@ -17,6 +18,8 @@ interface PmRecord {
   lastSpace: number
   hostname: string
   domainname: string
+  spent: Usage
+  load: Load
   processes: ProcessRecord[]
   tasks: TaskRecord[]
   timers: [key: number, due: number][]
@@ -24,7 +27,8 @@ interface PmRecord {
 
 export function exportPm(pm: Pm): PmRecord {
   return structuredClone({
-    lastPid: pm.lastPid, lastRef: pm.lastRef, lastSpace: pm.lastSpace, hostname: pm.hostname, domainname: pm.domainname,
+    lastPid: pm.lastPid, lastRef: pm.lastRef, lastSpace: pm.lastSpace, hostname: pm.hostname, domainname: pm.domainname, spent: pm.spent,
+    load: pm.load,
     processes: Array.from(pm.processes.values(), processRecord),
     tasks: Array.from(pm.tasks.values(), taskRecord),
     timers: pm.timers.exportState(),
@@ -46,6 +50,8 @@ export function importPm(pm: Pm, state: unknown): void {
   pm.lastSpace = record.lastSpace
   pm.hostname = record.hostname
   pm.domainname = record.domainname
+  pm.spent = record.spent
+  pm.load = record.load
   pm.processes.clear()
   pm.tasks.clear()
   pm.mproc.length = 0

@@ -10,6 +10,8 @@ interface SpaceRecord {
   startBrk: number
   brk: number
   lockFuture: boolean
+  peak: number
+  image: number[]
 }
 export interface VmRecord {
   committed: number
@@ -32,13 +34,15 @@ export function exportState(state: State): VmRecord {
   const rows = state.rows
     .filter(row => row !== undefined)
     .map(row => ({ endpoint: row.endpoint, space: indexIn(spaces, row.space), limits: indexIn(limits, row.limits) }))
-  const records = spaces.map(({ regions, base, stackTop, startBrk, brk, lockFuture }) => ({
+  const records = spaces.map(({ regions, base, stackTop, startBrk, brk, lockFuture, peak, image }) => ({
     regions: regions.map(r => ({ ...r, backing: r.backing === null ? -1 : indexIn(backings, r.backing) })),
     base,
     stackTop,
     startBrk,
     brk,
     lockFuture,
+    peak,
+    image: Array.from(image),
   }))
   return structuredClone({
     committed: state.pool.committed,
@@ -63,6 +67,8 @@ export function importState(state: State, from: unknown): void {
     space.startBrk = s.startBrk
     space.brk = s.brk
     space.lockFuture = s.lockFuture
+    space.peak = s.peak
+    space.image = Uint8Array.from(s.image)
     return space
   })
   state.rows.length = 0

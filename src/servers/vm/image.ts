@@ -4,7 +4,7 @@ import { E } from '../../abi/errno.ts'
 import { high, int, type Message, uint, ulong } from '../../abi/message.ts'
 import { MAP_ANONYMOUS, PAGE, PROT_EXEC, PROT_READ, PROT_WRITE } from '../../abi/mman.ts'
 import type { CallVector } from '../../lib/server.ts'
-import { VM } from '../../protocol/vm.ts'
+import { IMAGE, VM } from '../../protocol/vm.ts'
 import { mapAt } from './map.ts'
 import { checkFixed, GUARD_GAP, pageDown, pageUp, topDown } from './place.ts'
 import { type Backing, R } from './region.ts'
@@ -20,6 +20,7 @@ const STACK_MAX = 64 << 20
 /** Room below what exec itself writes, however small the limit. */
 const STACK_EXTRA = 128 << 10
 const GAP_MIN = 128 << 20
+const AUXV_MAX = 1024
 
 export function imageCalls(state: State): CallVector {
   const { sys, pool } = state
@@ -100,7 +101,16 @@ export function imageCalls(state: State): CallVector {
     return failed < 0 ? failed : space.stackTop
   }
 
+  function EXECIMAGE(m: Message, from: number): number {
+    const row = state.caller(from)
+    if (row === undefined) return -E.SRCH
+    if (high(m, 0) < IMAGE.BYTES || high(m, 0) > IMAGE.BYTES + AUXV_MAX) return -E.INVAL
+    row.space.image = sys.mem.slice(uint(m, 0), uint(m, 0) + high(m, 0))
+    return 0
+  }
+
   return {
+    [VM.EXECIMAGE]: EXECIMAGE,
     [VM.EXECNEW]: EXECNEW,
     [VM.EXECMAP]: EXECMAP,
     [VM.EXECBRK]: EXECBRK,

@@ -1,8 +1,10 @@
-// What /proc/PID/maps, statm and status say about an address space (fs/proc/task_mmu.c). Resident sizes are those of what is mapped
-// with access: the server sees mappings, not page tables.
+// What /proc/PID/maps, statm and status say about an address space (fs/proc/task_mmu.c). What is mapped we know; what is resident the
+// host says.
+import { USAGE } from '../../abi/ipc.ts'
 import { PAGE, PROT_EXEC, PROT_READ, PROT_WRITE } from '../../abi/mman.ts'
 import { isData, R, type Region } from './region.ts'
 import type { Space } from './space.ts'
+import type { Row, State } from './state.ts'
 
 /** Column names begin at. */
 const NAME_AT = 73
@@ -12,7 +14,7 @@ export function mapsText(space: Space): string {
   for (const r of space.regions) text += mapsLine(space, r)
   return text
 }
-function mapsLine(space: Space, r: Region): string {
+export function mapsLine(space: Space, r: Region): string {
   const rwx = (r.prot & PROT_READ ? 'r' : '-') + (r.prot & PROT_WRITE ? 'w' : '-') + (r.prot & PROT_EXEC ? 'x' : '-')
   const b = r.backing
   const offset = b === null ? 0 : r.offset
@@ -44,46 +46,55 @@ interface Sums {
   data: number
   stack: number
   lib: number
-  shared: number
-  resident: number
 }
 function sums(space: Space): Sums {
-  const s: Sums = { text: 0, data: 0, stack: 0, lib: 0, shared: 0, resident: 0 }
+  const s: Sums = { text: 0, data: 0, stack: 0, lib: 0 }
   for (const r of space.regions) {
     const bytes = r.end - r.start
     if (r.flags & R.GROWSDOWN) s.stack += bytes
     else if (r.prot & PROT_EXEC && !(r.prot & PROT_WRITE)) s.lib += bytes
     if (isData(r.prot, r.flags)) s.data += bytes
-    if (r.backing !== null) s.shared += bytes
-    if (r.prot !== 0 && !(r.flags & R.GROWSDOWN)) s.resident += bytes
   }
   const first = space.regions.find(r => r.prot & PROT_EXEC && r.backing !== null)
   s.text = first === undefined ? 0 : first.end - first.start
   s.lib = Math.max(0, s.lib - s.text)
   return s
 }
-export function statmText(space: Space): string {
-  const s = sums(space)
-  return `${[space.total, s.resident, s.shared, s.text, 0, s.data + s.stack, 0].map(n => n / PAGE).join(' ')}\n`
+/** Resident bytes by kind, and the most there ever were; all 0 where the host doesn't say. */
+function resident(state: State, row: Row): { anon: number; file: number; shared: number; peak: number } {
+  const { view, buffer } = state.sys
+  const known = state.sys.usage(row.endpoint, buffer) >= 0
+  const f64 = (index: number): number => (known ? view.getFloat64(buffer + 8 * index, true) : 0)
+  return { anon: f64(USAGE.ANON), file: f64(USAGE.FILE), shared: f64(USAGE.SHARED), peak: f64(USAGE.PEAK) }
 }
-export function statusText(space: Space): string {
+export function statmText(state: State, row: Row): string {
+  const s = sums(row.space)
+  const now = resident(state, row)
+  const fields = [row.space.total, now.anon + now.file + now.shared, now.file + now.shared, s.text, 0, s.data + s.stack, 0]
+  return `${fields.map(n => n / PAGE).join(' ')}\n`
+}
+export function statusText(state: State, row: Row): string {
+  const { space } = row
   const s = sums(space)
+  const now = resident(state, row)
+  const all = now.anon + now.file + now.shared
   const rows: readonly [string, number][] = [
-    ['VmPeak', space.total],
+    ['VmPeak', space.peak],
     ['VmSize', space.total],
     ['VmLck', space.locked],
     ['VmPin', 0],
-    ['VmHWM', s.resident],
-    ['VmRSS', s.resident],
-    ['RssAnon', s.resident - Math.min(s.shared, s.resident)],
-    ['RssFile', Math.min(s.shared, s.resident)],
-    ['RssShmem', 0],
+    ['VmHWM', Math.max(all, now.peak)],
+    ['VmRSS', all],
+    ['RssAnon', now.anon],
+    ['RssFile', now.file],
+    ['RssShmem', now.shared],
     ['VmData', s.data],
     ['VmStk', s.stack],
     ['VmExe', s.text],
     ['VmLib', s.lib],
-    ['VmPTE', Math.ceil(space.total / (PAGE * 512)) * 4096],
+    ['VmPTE', Math.ceil(space.total / (PAGE * 512)) * PAGE],
     ['VmSwap', 0],
+    ['HugetlbPages', 0],
   ]
   return rows.map(([name, bytes]) => `${name}:\t${String(Math.floor(bytes / 1024)).padStart(8)} kB\n`).join('')
 }

@@ -1,12 +1,11 @@
 // Processes as the memory server knows them: who shares which space, limits, and looking addresses up for others.
 import { CLONE } from '../../abi/clone.ts'
 import { E } from '../../abi/errno.ts'
-import { high, int, long, type Message, setInt, setLong, uint, ulong } from '../../abi/message.ts'
+import { int, long, type Message, setInt, setLong, uint, ulong } from '../../abi/message.ts'
 import { PROT_EXEC, PROT_WRITE } from '../../abi/mman.ts'
 import type { CallVector } from '../../lib/server.ts'
 import { COMMON_CALL } from '../../protocol/common.ts'
 import { VM } from '../../protocol/vm.ts'
-import { mapsText, statmText, statusText } from './maps.ts'
 import { R } from './region.ts'
 import { Space } from './space.ts'
 import { limitName, NO_LIMIT, type State } from './state.ts'
@@ -23,12 +22,11 @@ function copySpace(from: Space): Space | undefined {
   to.stackTop = from.stackTop
   to.startBrk = from.startBrk
   to.brk = from.brk
+  to.image = from.image
   return to
 }
 
 export function processCalls(state: State): CallVector {
-  const { sys } = state
-
   function FORK(m: Message): number {
     const parent = state.row(int(m, 0))
     const flags = uint(m, 2)
@@ -51,25 +49,6 @@ export function processCalls(state: State): CallVector {
     return 0
   }
 
-  function MAPS(m: Message): number {
-    const row = state.row(int(m, 0))
-    if (row === undefined) return -E.SRCH
-    const what = int(m, 3)
-    const text =
-      what === 0
-        ? mapsText(row.space)
-        : what === 1
-          ? statmText(row.space)
-          : what === 2
-            ? statusText(row.space)
-            : undefined
-    if (text === undefined) return -E.INVAL
-    const offset = Math.min(ulong(m, 2), text.length)
-    const n = Math.min(high(m, 1), text.length - offset)
-    const at = uint(m, 1)
-    for (let i = 0; i < n; i++) sys.mem[at + i] = text.charCodeAt(offset + i)
-    return n
-  }
   function PATCHABLE(m: Message): number {
     const r = state.row(int(m, 0))?.space.at(ulong(m, 1))
     if (r === undefined || r === null) return 0
@@ -93,7 +72,6 @@ export function processCalls(state: State): CallVector {
     [VM.FORK]: FORK,
     [VM.EXIT]: EXIT,
     [VM.SETLIMIT]: SETLIMIT,
-    [VM.MAPS]: MAPS,
     [VM.PATCHABLE]: PATCHABLE,
     [VM.OBJECT]: OBJECT,
     [COMMON_CALL.GONE]: EXIT,

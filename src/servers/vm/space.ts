@@ -6,6 +6,8 @@
 import type { Pool } from './pool.ts'
 import { isData, mergeable, R, type Region } from './region.ts'
 
+const NO_IMAGE = new Uint8Array(0)
+
 export class Space {
   /** Processes (threads, vfork children) using it. */
   refs = 1
@@ -16,10 +18,14 @@ export class Space {
   startBrk = 0
   brk = 0
   total = 0
+  /** The most `total` ever was. */
+  peak = 0
   data = 0
   locked = 0
   /** mlockall(MCL_FUTURE): new regions are locked. */
   lockFuture = false
+  /** EXECIMAGE's record, never changed. */
+  image: Uint8Array = NO_IMAGE
   constructor(readonly pool: Pool) {}
 
   /** Index of the first region that ends above `address`; regions.length if none. */
@@ -71,6 +77,7 @@ export class Space {
   /** Totals for `bytes` of a region, added (+1) or taken away (-1). The pool's charge is the caller's on adding, ours on removing. */
   private tally(r: Region, bytes: number, sign: number): void {
     this.total += sign * bytes
+    if (this.total > this.peak) this.peak = this.total
     if (isData(r.prot, r.flags)) this.data += sign * bytes
     if (r.flags & R.LOCKED) this.locked += sign * bytes
   }

@@ -5,6 +5,7 @@ import { adviceCalls } from './advice.ts'
 import { exportState, importState } from './export.ts'
 import { imageCalls } from './image.ts'
 import { inspectCalls } from './inspect.ts'
+import { lookCalls } from './look.ts'
 import { mapCalls } from './map.ts'
 import { mremapCalls } from './mremap.ts'
 import { type Overcommit, Pool } from './pool.ts'
@@ -34,6 +35,7 @@ export function createVm(sys: Sys, options: VmOptions = {}): VmServer {
       ...mremapCalls(state),
       ...adviceCalls(state),
       ...imageCalls(state),
+      ...lookCalls(state),
       ...processCalls(state),
       ...inspectCalls(state),
     },
