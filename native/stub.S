@@ -167,6 +167,17 @@ copy_string_at:
 copy_string_fault:
   ret
 
+// long cas_word(address, expected, new) → the value found, or -1
+.globl cas_word, cas_word_at, cas_word_fault
+cas_word:
+  mov   %esi, %eax
+cas_word_at:
+  lock cmpxchg %edx, (%rdi)
+  ret
+cas_word_fault:
+  or    $-1, %rax
+  ret
+
 // void save_xstate(area, mask); long load_xstate(area, mask) → 0, or -1 when the processor refuses the area
 .globl save_xstate
 save_xstate:

@@ -6,7 +6,7 @@
 // No libc, no thread-local storage, no writable data: all state is in the thread's channel slot (shared with the kernel side) or
 // in the thread record at the top of its private stack. Handlers find that record from their stack pointer.
 //
-// Here: events and replies, the entries and exits, birth. operations.c: what replies order. patch.c: call sites. xstate.c: extended state.
+// Here: events and replies, the entries and exits, birth. operations.c: what replies order. patch.c: call sites. robust.c: futex words. xstate.c: extended state.
 
 #include "stub.h"
 #include <asm/errno.h>
@@ -195,6 +195,7 @@ static u64 fault_exit(u64 rip) {
   if (rip == (u64)zero_bytes_at) return (u64)zero_bytes_fault;
   if (rip >= (u64)copy_string_at && rip < (u64)copy_string_fault) return (u64)copy_string_fault;
   if (rip == (u64)load_xstate_at) return (u64)load_xstate_fault;
+  if (rip == (u64)cas_word_at) return (u64)cas_word_fault;
   return 0;
 }
 

@@ -61,10 +61,10 @@ _Noreturn void leave_frame(struct ucontext *, struct thread *);
 void restorer(void), patched_entry(void);
 u64 copy_bytes(u64 to, u64 from, u64 n), copy_string(u64 to, u64 from, u64 max), zero_bytes(u64 to, u64 n);
 void save_xstate(u64 area, u64 mask);
-long load_xstate(u64 area, u64 mask);
+long load_xstate(u64 area, u64 mask), cas_word(u64 address, u32 expected, u32 new);
 extern const char leave_frame_end[], patched_exit[], patched_exit_end[];
 extern const char copy_bytes_at[], copy_bytes_fault[], zero_bytes_at[], zero_bytes_fault[], copy_string_at[], copy_string_fault[],
-  load_xstate_at[], load_xstate_fault[];
+  load_xstate_at[], load_xstate_fault[], cas_word_at[], cas_word_fault[];
 
 // stub.c
 void post(struct thread *t, u32 event);
@@ -74,6 +74,8 @@ void set_up_record(struct thread *t, u64 channel, u64 xfeatures, u32 xstate_byte
 void set_up_thread(struct thread *t);
 // operations.c
 int run_operations(struct thread *t, u64 ops, struct ucontext **frame);
+// robust.c
+long compare_and_swap(u64 address, u32 expected, u32 new), release_locks(struct thread *t, u64 head, u32 owner, u64 offset, u64 max);
 // xstate.c
 struct ucontext *own_frame(struct thread *t), *make_frame(struct thread *t), *adopt_frame(struct thread *t, const struct ucontext *frame);
 long save_extended(u64 area, u64 to, u64 limit), load_extended(struct thread *t, u64 area, u64 from, u64 limit);

@@ -34,7 +34,7 @@ const freestanding = [
 const targets = [
   { name: 'mol.node', sources: ['addon.c'], flags: ['-shared', '-fPIC', `-I${nodeHeaders}`] },
   { name: 'launcher', sources: ['launcher.c', 'filter.c'], flags: ['-static', '-fno-pie', '-no-pie'] },
-  { name: 'stub.elf', sources: ['stub.S', 'stub.c', 'operations.c', 'patch.c', 'xstate.c'], flags: freestanding },
+  { name: 'stub.elf', sources: ['stub.S', 'stub.c', 'operations.c', 'patch.c', 'robust.c', 'xstate.c'], flags: freestanding },
 ]
 
 const modified = file => (existsSync(file) ? statSync(file).mtimeMs : 0)

@@ -101,6 +101,8 @@ export const OP = {
   RESET: 20, // unmap everything of the guest's (all below GUEST_END), close fd registers, forget patches, initial extended state
   PREAD: 21, // a0 fd register, a1 guest address, a2 len, a3 offset → bytes; fewer counts as failure (direct read of a descriptor this process was given)
   UNPATCH: 22, // a0 count: what PATCH replaced by trampolines 0 … a0 - 1 stands again, where it is still there → how many. As PATCH, one at a time
+  CAS: 23, // a0 address of a 32-bit word, a1 expected, a2 new: compare and swap → the value found, or -EFAULT
+  ROBUST: 24, // a0 head of a robust list, a1 thread id of its owner, who is ending; a2 slot offset for u64 addresses, a3 how many fit: mark the locks he holds (get_robust_list(2)) → how many addresses of words somebody waits for
 } as const
 export const OPFLAG = { FAILOK: 1 } as const
 /** File-descriptor registers of a thread (RECVFD, CLOSEFD, MMAP, CLONE, PREAD). */

@@ -86,6 +86,7 @@ export const pmCalls = {
   TIMER_GETOVERRUN: [LINUX + 225, 'id'],
   TIMER_DELETE: [LINUX + 226, 'id'],
   SET_ROBUST_LIST: [LINUX + 273, 'head len'],
+  GET_ROBUST_LIST: [LINUX + 274, 'pid head> len>'],
   TGSIGQUEUEINFO: [LINUX + 297, 'tgid tid signo info<'],
   PRLIMIT64: [LINUX + 302, 'pid resource new< old>'],
   GETCPU: [LINUX + 309, 'cpu> node> unused'],
@@ -112,9 +113,13 @@ export const pmCalls = {
    *  -ERESTARTNOHAND or -EINTR; after those by SIGREADY (through the frame, as sigsuspend's). */
   MASKPUSH: [MOL + 5, 'mask<'],
   MASKPOP: [MOL + 6, ''],
-  /** EXIT_THREAD answers the address of the word that says the thread exists (CLONE_CHILD_CLEARTID) if others can see it. The
-   *  container writes 0 there and says so: the thread ends, and who waits for the word is woken. */
-  EXIT_CLEARED: [MOL + 7, 'status'],
+  /** After ASK.FUTEX: the value found in the word, or -EFAULT; first 1: the answer came late, nothing has been done. Answered as FUTEX. */
+  FUTEXSTEP: [MOL + 9, 'found first'],
+  /** After ASK.LAST_WORDS, and before an exec past the point of no return: what is to be done before a thread is gone. Answers ASK.
+   *  LAST_WORDS with, in the reply, cell 1 the address of a word to clear, cell 2 the head of a robust list, cell 3 the id of the thread
+   *  it belongs to (0: none); when the container has seen to both it asks again, with the addresses of the words somebody may wait for.
+   *  0: exec may go on. SUSPEND: the thread is gone, or waits for others to say theirs. */
+  LASTWORDS: [MOL + 7, 'words<'],
   // -- from the machine's control port (endpoint MACHINE) --
   /** A first process: entry made by sys.create. → pid. When it ends PM sends MACHINE.ENDED. */
   SPAWN: [MOL + 8, 'endpoint uid gid tty groups< job'], // tty 1: gets a session of its own with the console as controlling terminal
@@ -146,6 +151,11 @@ export const PM = numbers(pmCalls)
 export const TASK_RECORD = {
   BLOCKED: 0, ALTSP: 8, ALTSIZE: 16, ALTFLAGS: 24 /* u32 */, CLEARTID: 32, ROBUST: 40, ACTIONS: 48, BYTES: 48 + 64 * 32,
 } as const
+
+/** Answers that are no results but ask the container for something in guest memory first. LAST_WORDS: to EXIT, EXIT_THREAD, SIGREADY,
+ *  FAULT and LASTWORDS. FUTEX: to FUTEX and FUTEXSTEP, with, in the reply, cell 1 the address of a word, cell 2 what it is to hold, cell 3
+ *  what to put there then; as a late answer without them. */
+export const ASK = { LAST_WORDS: -(2 ** 40), FUTEX: -(2 ** 40) - 1 } as const
 
 /** PROCINFO's record: byte offsets; u32 unless said. Times in ms. */
 export const PROC_RECORD = {

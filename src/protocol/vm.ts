@@ -50,8 +50,10 @@ export const vmCalls = {
   /** From the container in the guest's name, on a host SIGSEGV, before PM.FAULT: 1 when a MAP_GROWSDOWN region was grown to hold
    *  `address` (operations pushed; run on and fault no more), 0 when the fault is the guest's own. */
   GROW: [MOL + 204, 'address'],
-  /** What shared memory `address` lies in, for futexes: 0 private or none, 1 shared: reply cell 1 device, 2 inode, 3 offset. */
+  /** What shared memory `address` lies in, for futexes: 0 private, 1 shared (reply cell 1 device, 2 inode, 3 offset), -EFAULT no memory for them. */
   OBJECT: [MOL + 205, 'endpoint address'],
+  /** Does the address space hold memory another process may see (shared mappings)? 1 yes. */
+  SHARES: [MOL + 224, 'endpoint'],
   // -- from who looks into a process or makes one anew (PM, FS, MACHINE); not from guests --
   /** The region `address` lies in, or the first above it, as a REGION record → 1, 0: none. */
   REGION: [MOL + 206, 'endpoint address record>'],

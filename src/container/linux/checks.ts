@@ -5,10 +5,7 @@ import { DO } from './program.ts'
 
 /** Bytes of the first struct open_how, and the most openat2 looks at. */
 const HOW = { LEAST: 24, MOST: 4096 } as const
-const FUTEX_COMMAND = 0x7f
-const FUTEX_WAIT = 0
-const FUTEX_CMP_REQUEUE = 4
-const FUTEX_WAIT_BITSET = 9
+const FUTEX = { WAIT: 0, CMP_REQUEUE: 4, WAIT_BITSET: 9, WAIT_REQUEUE_PI: 11, CMP_REQUEUE_PI: 12, LOCK_PI2: 13, COMMAND: 0x7f, REALTIME: 0x100 } as const
 
 /** 0 when the rule holds (or its input is still to come), else -errno. */
 export function check(t: ThreadView, operation: number, i: number): number {
@@ -35,10 +32,15 @@ export function check(t: ThreadView, operation: number, i: number): number {
 /** A futex call that is meant for another value of the word needs no message. (Whether the word changes between this look and the moment
  *  PM has queued the caller the dispatcher finds out.) */
 function futexWord(t: ThreadView, i: number): number {
-  const command = low(t, 1) & FUTEX_COMMAND
+  const command = low(t, 1) & FUTEX.COMMAND
+  const realtime = command === FUTEX.WAIT_BITSET || command === FUTEX.WAIT_REQUEUE_PI || command === FUTEX.LOCK_PI2
+  if ((low(t, 1) & FUTEX.REALTIME) !== 0 && !realtime) return -E.NOSYS
+  if (command === FUTEX.WAIT_BITSET && low(t, 5) === 0) return -E.INVAL
   if ((low(t, i) & 3) !== 0) return -E.INVAL
-  const requeues = command === FUTEX_CMP_REQUEUE
-  if (!requeues && command !== FUTEX_WAIT && command !== FUTEX_WAIT_BITSET) return 0
+  const requeues = command === FUTEX.CMP_REQUEUE || command === FUTEX.CMP_REQUEUE_PI
+  const waits = command === FUTEX.WAIT || command === FUTEX.WAIT_BITSET || command === FUTEX.WAIT_REQUEUE_PI
+  if (!requeues && !waits) return 0
+  if (t.wants.count > 0) return 0 // the timeout is to be looked at first
   const at = fetch(t, i, 4)
   if (at <= 0) return at
   return t.view.getInt32(at, true) !== low(t, requeues ? 5 : 2) ? -E.AGAIN : 0

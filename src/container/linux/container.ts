@@ -242,7 +242,8 @@ export class Linux implements Container, LinuxContainer {
   complete(slot: number, result: number): void {
     const t = this.threadOf[slot]
     if (t) {
-      if (stateOf(t) !== STATE.READY) t.result = result // SIGREADY's answer isn't the call's
+      if (stateOf(t) === STATE.READY) t.answer = result // SIGREADY's isn't the call's
+      else t.result = result
     } else this.lateResults.set(slot, result)
     this.answered.push(slot)
   }

@@ -229,7 +229,12 @@ function futexTimeout(t: ThreadView, i: number, cell: number): number {
     setLong(t.message, cell, signed(t, i))
     return 0
   }
-  return isNull(t, i) ? grant(t, i, cell, 0, 0) : data(t, i, cell, TIMESPEC, true, false, 0, WHEN.SUCCESS)
+  if (isNull(t, i)) return grant(t, i, cell, 0, 0)
+  const at = fetch(t, i, TIMESPEC)
+  if (at <= 0) return at
+  const nanoseconds = getLong(t, at + 8)
+  if (getLong(t, at) < 0 || nanoseconds < 0 || nanoseconds >= 1e9) return -E.INVAL
+  return grant(t, i, cell, at, TIMESPEC)
 }
 
 /** capget and capset: one structure of 12 bytes in version 1, two later. The header is argument 0. */

@@ -4,7 +4,7 @@
 import { CH, ENTRY, EV, OP, OPFLAG, REG, THEN } from '../../abi/channel.ts'
 import { E } from '../../abi/errno.ts'
 import { high, int, message, setGrant, setInt, setLong, SLOT, SUSPEND, TYPE } from '../../abi/message.ts'
-import { PM } from '../../protocol/pm.ts'
+import { ASK, PM } from '../../protocol/pm.ts'
 import * as host from '../../host/host.ts'
 import type { Linux } from './container.ts'
 import { DIRECT, rewind } from './direct.ts'
@@ -19,7 +19,7 @@ import { delivered, undelivered, unread } from './undelivered.ts'
 import { getU64, type LocalCall, MORE, opResult, pushOp, put64, RESUME, resetWindow, setReg } from './thread.ts'
 
 const AUDIT_ARCH_X86_64 = 0xc000003e
-const SYSCALL = { EXIT: 60, FUTEX: 202, RT_SIGRETURN: 15 } as const
+const FUTEX_CALL = 202
 /** CH.OPDONE while a reply's operations have not all run. */
 const UNDONE = 0xffffffff
 
@@ -130,23 +130,28 @@ export class Dispatcher {
       this.conclude(t, ready)
       return
     }
+    const maskCell = maskCellOf(nr)
+    if (nr === FUTEX_CALL && !this.futexes.mayWake(t)) return
+    if (maskCell >= 0 && high(t.message, maskCell) === 8) this.pushMask(t, maskCell)
+    const service = serviceOf(nr)
+    t.i32[(t.base + CH.DST) >> 2] = this.c.kernel.resolve(t.proc, service)
+    this.settle(t, service)
+  }
+  /** Send the message of the call in hand, and go on by its answer. */
+  settle(t: Thread, service: number): void {
     const { kernel } = this.c
     const proc = t.proc
     const lent = t.lenders.length
-    const maskCell = maskCellOf(nr)
-    if (nr === SYSCALL.FUTEX && !this.futexes.mayWake(t)) return
-    if (maskCell >= 0 && high(t.message, maskCell) === 8) this.pushMask(t, maskCell)
-    const service = serviceOf(nr)
-    t.i32[(t.base + CH.DST) >> 2] = kernel.resolve(proc, service)
     const result = kernel.call(proc, service)
-    if (nr === SYSCALL.EXIT && result > 0) this.futexes.clearTid(t, result)
+    if (result === ASK.FUTEX) this.futexes.change(t)
+    else if (result === ASK.LAST_WORDS) this.futexes.lastWords(t)
     else if (result !== SUSPEND) this.conclude(t, result)
     else if (t.proc === proc) {
       if (t.state === STATE.CALL) {
         this.c.processes.setState(t, STATE.BLOCKED)
         this.c.processes.park()
       }
-      if (nr === SYSCALL.FUTEX) this.futexes.waits(t)
+      if (t.nr === FUTEX_CALL) this.futexes.waits(t)
       if (kernel.marked(proc)) kernel.interrupt(proc) // a signal came before the call could block
     } else if (t.lenders.length > lent) this.conclude(t, 0) // the vfork child starts
   }
@@ -181,7 +186,8 @@ export class Dispatcher {
         this.send(t)
       }
     } else if (t.after === AFTER.FUTEX) this.futexes.looked(t)
-    else if (t.after === AFTER.EXIT) this.futexes.exitThread(t)
+    else if (t.after === AFTER.SWAP) this.futexes.changed(t)
+    else if (t.after === AFTER.WORDS) this.futexes.wordsSaid(t)
     else if (t.direct > 0 && failed >= 0) this.readAgain(t)
     else if (t.after === AFTER.READ) {
       t.direct = DIRECT.NONE
@@ -309,7 +315,8 @@ export class Dispatcher {
   toManager(t: Thread, proc: number): void {
     this.c.processes.setState(t, STATE.READY)
     const r = this.c.kernel.call(proc, SLOT.PM)
-    if (r !== SUSPEND && t.proc === proc) this.ready(t)
+    if (r === ASK.LAST_WORDS) this.futexes.lastWords(t)
+    else if (r !== SUSPEND && t.proc === proc) this.ready(t)
   }
   /** PM has answered SIGREADY or FAULT: go on. */
   private ready(t: Thread): void {
@@ -420,9 +427,14 @@ export class Dispatcher {
     if (t.rest >= 0) t.restAnswered = true
     else if (t.state === STATE.BLOCKED) {
       this.c.processes.setState(t, STATE.CALL)
-      this.conclude(t, this.futexes.outcome(t))
+      if (t.result === ASK.FUTEX) this.futexes.begin(t)
+      else if (t.result === ASK.LAST_WORDS) this.futexes.lastWords(t)
+      else this.conclude(t, this.futexes.outcome(t))
     } else if (t.state === STATE.OPS && t.futex === FUTEX.LOOKING) t.futex = FUTEX.ENDED
-    else if (t.state === STATE.READY) this.ready(t)
+    else if (t.state === STATE.READY) {
+      if (t.answer === ASK.LAST_WORDS) this.futexes.lastWords(t)
+      else this.ready(t)
+    }
   }
 }
 

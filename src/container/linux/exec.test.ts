@@ -167,6 +167,7 @@ function boot(files: Record<string, File> = {}, options: { stack?: number; fail?
       for (let i = 0; i < high(m, 0); i++) sys.mem[uint(m, 0) + i] = i * 37 + 11
       return high(m, 0)
     },
+    [PM.LASTWORDS]: () => 0,
     [PM.EXEC]: m => {
       told.exec = [int(m, 0), int(m, 1), int(m, 2), text(3), text(4)]
       return 0

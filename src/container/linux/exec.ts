@@ -5,10 +5,10 @@
 // Invariant: nothing is changed before commit(): every error leaves the old program as it was.
 import { E } from '../../abi/errno.ts'
 import { AT } from '../../abi/fcntl.ts'
-import { int, SLOT, setGrant, setInt, setLong } from '../../abi/message.ts'
+import { int, SLOT, SUSPEND, setGrant, setInt, setLong } from '../../abi/message.ts'
 import { RLIMIT } from '../../abi/mman.ts'
 import { FS } from '../../protocol/fs.ts'
-import { PM } from '../../protocol/pm.ts'
+import { ASK, PM } from '../../protocol/pm.ts'
 import { type Gather, gather, newGather, takePrefetched } from './argv.ts'
 import { stringBytes } from './auxv.ts'
 import { type Elf, PHDR_BYTES, parseHeader, parseSegments } from './elf.ts'
@@ -27,8 +27,9 @@ import {
   textOf,
   writeText,
 } from './image.ts'
+import { askLastWords, noteMarked } from './futexes.ts'
 import { isScript, parseShebang } from './shebang.ts'
-import { arg, argInt, type GuestThread, getU64, type LinuxContainer, type LocalCall, put64 } from './thread.ts'
+import { arg, argInt, type GuestThread, getU64, type LinuxContainer, type LocalCall, MORE, put64 } from './thread.ts'
 
 /** A program to start in a process that has none: names and strings as bytes in latin1. The path is used as it is. */
 export interface ImageRequest {
@@ -105,6 +106,10 @@ function advance(c: LinuxContainer, t: GuestThread, failed: number): number {
   if (t.step === STEP.GATHER) {
     const r = gather(t, x.gather as Gather)
     return r !== 0 ? r : gathered(c, t, x)
+  }
+  if (t.step === STEP.WORDS) {
+    noteMarked(t)
+    return leave(c, t, x)
   }
   if (failed >= 0) return kill(c, t, x)
   return build(c, t, x)
@@ -211,7 +216,13 @@ function load(c: LinuxContainer, t: GuestThread, x: Exec, handle: number, head: 
   setInt(t.message, 2, 0)
   call(c, t, SLOT.PM, PM.GETRANDOM)
   x.random = t.mem.slice(random, random + RANDOM_BYTES)
-  return commit(c, t, x)
+  return leave(c, t, x)
+}
+/** Locks other processes share with this one go with the old image. */
+function leave(c: LinuxContainer, t: GuestThread, x: Exec): number {
+  t.step = STEP.WORDS
+  const r = askLastWords(c, t)
+  return r === ASK.LAST_WORDS ? MORE : r === SUSPEND ? r : commit(c, t, x)
 }
 function parse(c: LinuxContainer, t: GuestThread, handle: number, head: Uint8Array): Elf | number {
   const header = parseHeader(head)

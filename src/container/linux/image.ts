@@ -48,7 +48,7 @@ export interface Exec {
   written: number
 }
 
-export const STEP = { START: 0, GATHER: 1, BUILD: 2, STACK: 3, DONE: 4 } as const
+export const STEP = { START: 0, GATHER: 1, WORDS: 2, BUILD: 3, STACK: 4, DONE: 5 } as const
 /** How the window is used: bulk data from its start, file records and small answers behind it. */
 export const BULK = DATA_OFF
 const SMALL = DATA_OFF + BULK_BYTES

@@ -17,7 +17,7 @@ export const STATE = { FREE: 0, POOL: 1, RUNNING: 2, CALL: 3, BLOCKED: 4, READY:
 export const WATCH = { HELD: 1, TEXT: 2 } as const
 
 /** Thread.after: what a thread that carries out operations (state OPS) goes on with. */
-export const AFTER = { DECODE: 1, LOCAL: 2, CHUNK: 3, FUTEX: 4, EXIT: 5, CHANGES: 6, READ: 7, HOLD: 8, ERRAND: 9, PENDING: 10 } as const
+export const AFTER = { DECODE: 1, LOCAL: 2, CHUNK: 3, FUTEX: 4, WORDS: 5, CHANGES: 6, READ: 7, HOLD: 8, ERRAND: 9, PENDING: 10, SWAP: 11 } as const
 
 /** Thread.regs: which registers the reply sets. */
 export const REGS = { RESULT: 0, RESULT_AND_ALL: 1, ALL: 2 } as const
@@ -88,6 +88,9 @@ export class Thread implements ThreadView {
   futex = 0
   /** The dispatcher's count of futex wake-ups when this thread last ran on. */
   wakes = 0
+  marked = 0
+  /** PM's answer to SIGREADY, when it came late. */
+  answer = 0
   /** Failed attempts to interrupt it. */
   attempts = 0
   readonly lenders: Lender[] = []

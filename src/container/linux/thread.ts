@@ -36,6 +36,8 @@ export interface GuestThread {
   nops: number
   /** Signal frames in the reply being built (signal.ts). The dispatcher sets it to 0 at every event. */
   frames?: number
+  /** How many words its last words' operations have marked that somebody waits for (futexes.ts). */
+  marked?: number
 }
 
 /** A call the container carries out itself (exec, sigreturn…). `failed`: index of the op that failed in the step before, or -1.

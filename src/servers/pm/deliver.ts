@@ -8,8 +8,8 @@ import {
 } from '../../abi/signals.ts'
 import type { CallVector } from '../../lib/server.ts'
 import { PM } from '../../protocol/pm.ts'
-import { endProcess } from './exit.ts'
 import { isOrphaned } from './job.ts'
+import { arrive, die } from './lastwords.ts'
 import { actionRow, type Bits, type Pending, type Pm, type Process, STATE, type Task, taskOf, WAITING } from './mproc.ts'
 import { childEvent } from './wait.ts'
 import { add, firstOf, flagsOf, force, handlerOf, info, isDue, isIgnored, recalculate, sanitize, stopsByDefault, take } from './signal.ts'
@@ -52,12 +52,13 @@ export function boundaryCalls(pm: Pm): CallVector {
   }
 }
 
-/** 0: the guest may run on (frames have been pushed, or nothing was to be done). SUSPEND: it is stopped, or no more. */
+/** 0: the guest may run on (frames have been pushed, or nothing was to be done). SUSPEND: it is stopped, or no more. ASK.LAST_WORDS. */
 export function deliver(pm: Pm, t: Task, result: number, inCall: number): number {
   const p = t.process
   let ordinal = 0
   for (;;) {
     if (p.exiting) return SUSPEND
+    if (p.dying >= 0) return arrive(t)
     if (p.stopSignal !== 0) return stop(pm, t, result, inCall)
     const i = ordinal < FRAMES_MAX ? next(t) : undefined
     if (i === undefined) {
@@ -77,10 +78,7 @@ export function deliver(pm: Pm, t: Task, result: number, inCall: number): number
       continue
     }
     if (isIgnored(p, signo)) continue
-    if (!stopsByDefault(signo)) {
-      endProcess(pm, p, signo)
-      return SUSPEND
-    }
+    if (!stopsByDefault(signo)) return die(pm, p, signo, t)
     if (signo !== SIG.STOP && isOrphaned(pm, p.pgrp, null)) continue
     beginStop(pm, t, signo)
   }
@@ -147,7 +145,7 @@ export function resetAltStack(t: Task): void {
 
 /** No frame for `signo` (force_sigsegv): SIGSEGV instead; if that was it, the end. */
 function frameFault(pm: Pm, t: Task, signo: number): void {
-  if (signo === SIG.SEGV) endProcess(pm, t.process, SIG.SEGV)
+  if (signo === SIG.SEGV) die(pm, t.process, SIG.SEGV, t)
   else force(pm, t, info(SIG.SEGV, SI.KERNEL))
 }
 
@@ -236,5 +234,6 @@ function stopped(pm: Pm, p: Process): void {
 /** SIGCONT: the SIGREADY that was kept is looked at again, and answered unless the task stops anew. */
 export function resumeTask(pm: Pm, t: Task): void {
   t.waiting = WAITING.NONE
-  if (deliver(pm, t, t.result, t.inCall) === 0) pm.sys.reply(t.endpoint, 0)
+  const answer = deliver(pm, t, t.result, t.inCall)
+  if (answer !== SUSPEND) pm.sys.reply(t.endpoint, answer)
 }

@@ -1,15 +1,13 @@
 // The end of processes and threads: what they hold is given back, children go to init or a subreaper, the parent hears of it.
-// exit(2), exit_group(2); kernel/exit.c. Invariant: once a process is `exiting` nothing is sent to it any more; a zombie has no tasks.
-import { E } from '../../abi/errno.ts'
-import { EP, int, slotOf, SUSPEND } from '../../abi/message.ts'
+// kernel/exit.c. What precedes it is in lastwords.ts. Invariant: once a process is `exiting` nothing is sent to it any more; a zombie has no tasks.
+import { EP, slotOf } from '../../abi/message.ts'
 import { SI, SIG } from '../../abi/signals.ts'
-import type { CallVector } from '../../lib/server.ts'
 import { FS, PIDFD_STATE } from '../../protocol/fs.ts'
-import { MACHINE, PM } from '../../protocol/pm.ts'
+import { MACHINE } from '../../protocol/pm.ts'
 import { TTY } from '../../protocol/tty.ts'
 import { VM } from '../../protocol/vm.ts'
 import { allStopped } from './deliver.ts'
-import { wakeWord } from './futex.ts'
+import { ownerEnded } from './futex-pi.ts'
 import { endOrphanedGroup } from './job.ts'
 import { CPU_TIMER, POSIX_TIMER, processKey, REAL_TIMER, timerKey, WAIT_TIMER } from './keys.ts'
 import { newPending, type Pm, type Process, STATE, type Task, taskOf, WAITING } from './mproc.ts'
@@ -20,48 +18,11 @@ import { ask, tell } from './tell.ts'
 import { taskUsage } from './usage.ts'
 import { childEnded } from './wait.ts'
 
-export function exitCalls(pm: Pm): CallVector {
-  return {
-    [PM.EXIT]: (m, from) => {
-      const t = taskOf(pm, from)
-      if (t !== undefined) endProcess(pm, t.process, (int(m, 0) & 0xff) << 8)
-      return SUSPEND
-    },
-    [PM.EXIT_THREAD]: (m, from) => {
-      const t = taskOf(pm, from)
-      if (t === undefined) return SUSPEND
-      if (t.process.tasks.length > 1 && t.clearTid !== 0) return t.clearTid
-      endThread(pm, t, (int(m, 0) & 0xff) << 8)
-      return SUSPEND
-    },
-    [PM.EXIT_CLEARED]: (m, from) => {
-      const t = taskOf(pm, from)
-      if (t === undefined) return SUSPEND
-      wakeWord(pm, t, t.clearTid, 1)
-      endThread(pm, t, (int(m, 0) & 0xff) << 8)
-      return SUSPEND
-    },
-    [PM.HOSTDIED]: (m, from) => {
-      const t = taskOf(pm, from)
-      if (t === undefined) return -E.SRCH
-      endProcess(pm, t.process, int(m, 0) & 0xff7f)
-      return SUSPEND
-    },
-  }
-}
-
-/** The process ends with its last thread, with its leader's status. */
-function endThread(pm: Pm, t: Task, status: number): void {
-  const p = t.process
-  if (t === p.leader) p.status = status
-  if (p.tasks.length === 1) endProcess(pm, p, p.status)
-  else endTask(pm, t)
-}
-
 /** All threads of a process end, with this wait status (`code << 8`, or a signal's number). */
 export function endProcess(pm: Pm, p: Process, status: number): void {
   if (p.exiting || p.state === STATE.ZOMBIE) return
   p.exiting = true
+  p.dying = -1
   p.status = status
   for (const t of p.tasks.slice()) endTask(pm, t)
   for (const kind of [REAL_TIMER, CPU_TIMER, POSIX_TIMER]) pm.timers.clear(processKey(p, kind))
@@ -100,6 +61,7 @@ export function endTask(pm: Pm, t: Task): void {
   noteState(pm, t.ref, PIDFD_STATE.REAPED)
   if (!p.exiting) leaveChildren(pm, t)
   if (t.waiting === WAITING.FUTEX) unqueue(pm, t)
+  ownerEnded(pm, t)
   t.waiting = WAITING.NONE
   t.pending = newPending()
   if (!p.exiting) allStopped(pm, p) // it may have been the last that ran on

@@ -2,9 +2,9 @@
 import { describe, expect, test } from 'vitest'
 import { CLONE } from '../../abi/clone.ts'
 import { E } from '../../abi/errno.ts'
-import { EP, setLong, SUSPEND } from '../../abi/message.ts'
+import { EP, setLong, SUSPEND, ulong } from '../../abi/message.ts'
 import { SIG } from '../../abi/signals.ts'
-import { PM } from '../../protocol/pm.ts'
+import { ASK, PM } from '../../protocol/pm.ts'
 import { VM } from '../../protocol/vm.ts'
 import { Fixture } from './fixture.ts'
 
@@ -115,9 +115,12 @@ describe('the end of a thread', () => {
   test('its word is cleared by the container, then who joins is woken', () => {
     const [f, a, b] = joinable()
     futex(f, a, WAIT, TID)
-    expect(f.call(PM.EXIT_THREAD, b, 0)).toBe(TID)
+    expect(f.call(PM.EXIT_THREAD, b, 0)).toBe(ASK.LAST_WORDS)
+    const m = f.sys.message(PM.LASTWORDS, [null])
+    expect(f.sys.deliver(m, b)).toBe(ASK.LAST_WORDS)
+    expect([ulong(m, 1), ulong(m, 2)]).toEqual([TID, 0])
     expect(f.sys.replyTo(a)).toBe(undefined)
-    expect(f.call(PM.EXIT_CLEARED, b, 0)).toBe(SUSPEND)
+    expect(f.call(PM.LASTWORDS, b, null)).toBe(SUSPEND)
     expect(f.sys.replyTo(a)).toBe(0)
     expect(f.cleared(b)).toBe(true)
   })

@@ -1,6 +1,6 @@
 // About the machine and about processes: uname, sysinfo, getrandom and the like.
 import { E } from '../../abi/errno.ts'
-import { high, int, long, type Message, uint, ulong } from '../../abi/message.ts'
+import { high, int, long, type Message, uint } from '../../abi/message.ts'
 import type { CallVector } from '../../lib/server.ts'
 import { PM } from '../../protocol/pm.ts'
 import { loads } from './load.ts'
@@ -60,19 +60,6 @@ export function infoCalls(pm: Pm): CallVector {
       return 0 // an empty log
     },
     [PM.PTRACE]: () => -E.PERM,
-    [PM.SET_TID_ADDRESS]: (m, from) => {
-      const t = taskOf(pm, from)
-      if (t === undefined) return -E.SRCH
-      t.clearTid = ulong(m, 0)
-      return t.tid
-    },
-    [PM.SET_ROBUST_LIST]: (m, from) => {
-      const t = taskOf(pm, from)
-      if (t === undefined) return -E.SRCH
-      if (ulong(m, 1) !== 24) return -E.INVAL
-      t.robustList = ulong(m, 0)
-      return 0
-    },
   }
 }
 

@@ -5,8 +5,8 @@ import { high, int, type Message, uint } from '../../abi/message.ts'
 import { SI, SIG, SIGINFO, SIGMAX } from '../../abi/signals.ts'
 import type { CallVector } from '../../lib/server.ts'
 import { PM } from '../../protocol/pm.ts'
-import { endProcess } from './exit.ts'
 import { CPU_TIMER, POSIX_TIMER, processKey, REAL_TIMER } from './keys.ts'
+import { die } from './lastwords.ts'
 import { newTimer, type Pm, type PosixTimer, type Process, RLIMIT, type Task, taskOf } from './mproc.ts'
 import { info, send } from './signal.ts'
 import { read64, writeTimespec } from './suspended.ts'
@@ -152,7 +152,7 @@ export function cpuTimer(pm: Pm, p: Process): void {
 /** RLIMIT_CPU: SIGXCPU at the soft limit and every second after, SIGKILL at the hard one. */
 function cpuLimit(pm: Pm, p: Process): void {
   const used = cpuOf(pm, p, PROF) / 1000
-  if (used >= p.limits[2 * RLIMIT.CPU + 1]) endProcess(pm, p, SIG.KILL)
+  if (used >= p.limits[2 * RLIMIT.CPU + 1]) die(pm, p, SIG.KILL, null)
   else if (used >= p.limits[2 * RLIMIT.CPU]) {
     p.limits[2 * RLIMIT.CPU]++
     send(pm, p, null, info(SIG.XCPU, SI.KERNEL))

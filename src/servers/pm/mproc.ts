@@ -74,6 +74,9 @@ export interface Task {
   /** CLONE_CHILD_CLEARTID, set_tid_address, set_robust_list. */
   clearTid: number
   robustList: number
+  /** Has called exit, and is saying its last words (lastwords.ts); the word of somebody's that is being cleared meanwhile. */
+  leaving: boolean
+  cleared: number
   // the suspended call
   waiting: number
   /** STOPPED: what SIGREADY said. */
@@ -83,6 +86,8 @@ export interface Task {
   request: Request
   /** What FS knows the thread by, if it has descriptors for it alone (pidfd.ts); 0: nothing. */
   ref: number
+  /** A futex call under way. */
+  step: FutexStep | null
   /** A nanosleep that a signal cut short and that may be issued again: when it would have ended (monotonic ms), or -1. */
   restartAt: number
 }
@@ -104,10 +109,51 @@ export interface Request {
   absolute: boolean
   /** SLEEP, SIGINFO, FUTEX: when it ends, monotonic ms; Infinity never. */
   until: number
-  /** FUTEX: the word's key (futex.ts): address in a private space, or device, inode and offset in `address`. */
+  /** FUTEX: the word's key. */
   space: number
   object: number
   address: number
+  /** FUTEX: FUTEX_WAIT.*; LOCK: the owner's thread id; it has been chosen to get the lock. */
+  futex: number
+  owner: number
+  granted: boolean
+}
+
+/** A futex's word (futex-queue.ts): address in a private space, or device, inode and offset. */
+export interface FutexKey {
+  space: number
+  object: number
+  address: number
+}
+/** What a task waits for at a futex: to be woken; a lock; to be requeued to a lock. */
+export const FUTEX_WAIT = { PLAIN: 0, LOCK: 1, REQUEUE: 2 } as const
+export const FUTEX_STEP = { LOCK: 0, UNLOCK: 1, REQUEUE: 2, OPERATION: 3 } as const
+/** A futex call that changes a word: what it has asked the container to do, and what it needs to go on. */
+export interface FutexStep {
+  /** FUTEX_STEP.* */
+  what: number
+  /** Guest address of the word, its key; the word waiters come from. */
+  word: number
+  key: FutexKey
+  source: FutexKey
+  /** What the word is to hold, before and after. */
+  expected: number
+  next: number
+  /** LOCK, REQUEUE: `next` makes somebody the owner; else it only marks that somebody waits. */
+  takes: boolean
+  /** Who is to get the lock, 0 nobody; of a waiter: whose lock it has come into. */
+  heir: number
+  /** UNLOCK: whose lock it is. */
+  from: number
+  /** Unlockings when the word was last looked at. OPERATION: the encoded operation. */
+  seen: number
+  /** LOCK: as Request.until; -1 doesn't wait. */
+  until: number
+  /** How many to wake, and to requeue. */
+  count: number
+  most: number
+  /** The wait began at another word. */
+  requeued: boolean
 }
 
 export const STATE = { RUNNING: 0, STOPPED: 1, ZOMBIE: 2 } as const
@@ -155,6 +201,8 @@ export interface Process {
   /** Wait status, once it ends. */
   status: number
   exiting: boolean
+  /** The wait status it is about to end with, once its threads have stopped and said their last words (lastwords.ts); -1. */
+  dying: number
   /** A group stop is under way or done: its signal. 0 none. */
   stopSignal: number
   /** Not yet waited for: stop signal; continuation. */
@@ -222,6 +270,8 @@ export interface Pm {
   readonly timers: Timers
   /** Tasks that wait for a futex, first come first. */
   readonly sleepers: Task[]
+  /** How many locks with priority inheritance have been given away. */
+  unlocks: number
   lastPid: number
   lastSpace: number
   /** Last ref given out. */
@@ -245,15 +295,15 @@ export function taskOf(pm: Pm, endpoint: number): Task | undefined {
 }
 
 export function newRequest(): Request {
-  return { idType: 0, id: 0, options: 0, statusAt: -1, infoAt: -1, usageAt: -1, answersPid: true, set: { lo: 0, hi: 0 }, remAt: -1, absolute: false, until: 0, space: 0, object: 0, address: 0 }
+  return { idType: 0, id: 0, options: 0, statusAt: -1, infoAt: -1, usageAt: -1, answersPid: true, set: { lo: 0, hi: 0 }, remAt: -1, absolute: false, until: 0, space: 0, object: 0, address: 0, futex: 0, owner: 0, granted: false }
 }
 
 export function newTask(tid: number, process: Process, cred: Cred): Task {
   return {
     endpoint: NONE, tid, process, cred, comm: '', start: 0, nice: 0, policy: 0, priority: 0, resetOnFork: false, affinity: new Uint8Array(128),
     timerSlack: 50000, noNewPrivs: false, parentDeathSignal: 0, blocked: { lo: 0, hi: 0 }, realBlocked: { lo: 0, hi: 0 }, savedMask: null,
-    frameMask: { lo: 0, hi: 0 }, frameSigno: 0, pending: newPending(), altSp: 0, altSize: 0, altFlags: SS.DISABLE, clearTid: 0, robustList: 0,
-    waiting: WAITING.NONE, result: 0, inCall: 0, request: newRequest(), restartAt: -1, ref: 0,
+    frameMask: { lo: 0, hi: 0 }, frameSigno: 0, pending: newPending(), altSp: 0, altSize: 0, altFlags: SS.DISABLE, clearTid: 0, robustList: 0, leaving: false, cleared: 0,
+    waiting: WAITING.NONE, result: 0, inCall: 0, request: newRequest(), restartAt: -1, ref: 0, step: null,
   }
 }
 
@@ -263,7 +313,7 @@ export function newPending(): Pending {
 
 export function newProcess(pid: number, parent: Process | null, cred: Cred): Process {
   const p = {
-    pid, index: -1, tasks: [], children: [], forkedBy: 0, pgrp: pid, session: pid, exitSignal: 17, state: STATE.RUNNING, status: 0, exiting: false, stopSignal: 0,
+    pid, index: -1, tasks: [], children: [], forkedBy: 0, pgrp: pid, session: pid, exitSignal: 17, state: STATE.RUNNING, status: 0, exiting: false, dying: -1, stopSignal: 0,
     stopReport: 0, contReport: false, actions: new Uint32Array((SIGMAX + 1) * (SIGACTION.BYTES / 4)), pending: newPending(),
     limits: new Float64Array(2 * RLIMIT.COUNT).fill(Number.POSITIVE_INFINITY), dead: { user: 0, system: 0 }, waited: { user: 0, system: 0 },
     timers: [newTimer(), newTimer(), newTimer()], posixTimers: [], space: 0, execed: false, dumpable: 1, keepCaps: false, subreaper: false,

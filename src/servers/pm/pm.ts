@@ -7,7 +7,7 @@ import { Timers } from '../../lib/timers.ts'
 import { COMMON_CALL } from '../../protocol/common.ts'
 import { capabilityCalls } from './capability.ts'
 import { boundaryCalls } from './deliver.ts'
-import { endProcess, exitCalls } from './exit.ts'
+import { endProcess } from './exit.ts'
 import { forkCalls } from './fork.ts'
 import { futexCalls } from './futex.ts'
 import { idCalls } from './getset.ts'
@@ -16,6 +16,7 @@ import { inspectCalls } from './inspect.ts'
 import { cpuTimer, posixTimers, realTimer, timerCalls } from './itimer.ts'
 import { jobCalls } from './job.ts'
 import { CPU_TIMER, POSIX_TIMER, REAL_TIMER, WAIT_TIMER } from './keys.ts'
+import { lastWordCalls } from './lastwords.ts'
 import { initialLimits, limitCalls } from './limit.ts'
 import { newLoad } from './load.ts'
 import { newProcess, type Pm, type PmOptions, rootCred, taskOf } from './mproc.ts'
@@ -56,7 +57,7 @@ export function newPm(sys: Sys, options: PmOptions): Pm {
   const init = newProcess(1, null, rootCred())
   init.leader.comm = 'init'
   const pm: Pm = {
-    sys, options, mproc: [], processes: new Map([[1, init]]), tasks: new Map(), byIndex: [], init, timers: new Timers(sys, 256), sleepers: [], lastPid: 1, lastRef: 0, lastSpace: 0,
+    sys, options, mproc: [], processes: new Map([[1, init]]), tasks: new Map(), byIndex: [], init, timers: new Timers(sys, 256), sleepers: [], lastPid: 1, lastRef: 0, lastSpace: 0, unlocks: 0,
     hostname: options.hostname, domainname: options.domainname ?? '(none)', spent: { user: 0, system: 0 }, load: newLoad(),
   }
   for (let cpu = 0; cpu < options.cpus; cpu++) init.leader.affinity[cpu >> 3] |= 1 << (cpu & 7)
@@ -66,7 +67,7 @@ export function newPm(sys: Sys, options: PmOptions): Pm {
 
 function callVector(pm: Pm): CallVector {
   return {
-    ...forkCalls(pm), ...exitCalls(pm), ...waitCalls(pm), ...boundaryCalls(pm), ...signalCalls(pm), ...idCalls(pm), ...jobCalls(pm),
+    ...forkCalls(pm), ...lastWordCalls(pm), ...waitCalls(pm), ...boundaryCalls(pm), ...signalCalls(pm), ...idCalls(pm), ...jobCalls(pm),
     ...capabilityCalls(pm), ...timeCalls(pm), ...timerCalls(pm), ...limitCalls(pm), ...usageCalls(pm), ...prctlCalls(pm),
     ...infoCalls(pm), ...procinfoCalls(pm), ...futexCalls(pm), ...inspectCalls(pm), ...pidfdCalls(pm),
     [COMMON_CALL.CANCEL]: m => {
@@ -94,7 +95,8 @@ function expired(pm: Pm, key: number): void {
   }
   const p = pm.byIndex[place]
   if (p === undefined) return
-  if (kind === REAL_TIMER) realTimer(pm, p)
+  if (p.dying >= 0) endProcess(pm, p, p.dying)
+  else if (kind === REAL_TIMER) realTimer(pm, p)
   else if (kind === CPU_TIMER) cpuTimer(pm, p)
   else if (kind === POSIX_TIMER) posixTimers(pm, p)
 }

@@ -8,7 +8,7 @@ import {
 } from '../../abi/signals.ts'
 import { FS } from '../../protocol/fs.ts'
 import { actionRow, type Bits, CAP, capable, type Pending, type Pm, type Process, RLIMIT, STATE, type Task, WAITING } from './mproc.ts'
-import { endProcess } from './exit.ts'
+import { die } from './lastwords.ts'
 import { resumeTask } from './deliver.ts'
 import { childEvent } from './wait.ts'
 import { tell } from './tell.ts'
@@ -132,7 +132,7 @@ export function mayKill(by: Task, target: Process, signo: number): boolean {
 /** Send to a process (task null) or one of its threads. 0; -EAGAIN when a queued signal finds the queue full. */
 export function send(pm: Pm, p: Process, task: Task | null, i: Int32Array): number {
   const signo = i[0]
-  if (p.state === STATE.ZOMBIE || p.exiting || p === pm.init) return 0
+  if (p.state === STATE.ZOMBIE || p.exiting || p.dying >= 0 || p === pm.init) return 0
   if (inSet(DEFAULT_STOP, signo)) flushAll(p, 1 << (SIG.CONT - 1))
   const continued = signo === SIG.CONT
   if (continued) {
@@ -179,7 +179,7 @@ function complete(pm: Pm, p: Process, task: Task | null, signo: number): void {
   const t = task !== null ? (wants(task, signo) ? task : undefined) : p.tasks.find(one => wants(one, signo))
   if (t === undefined) return
   // No core is ever written, so a deadly signal need not wait for a boundary.
-  if (endsByDefault(p, signo) && !has(t.realBlocked, signo)) endProcess(pm, p, signo)
+  if (endsByDefault(p, signo) && !has(t.realBlocked, signo)) die(pm, p, signo, null)
   else wake(pm, t, signo)
 }
 function wants(t: Task, signo: number): boolean {
@@ -195,6 +195,9 @@ export function wake(pm: Pm, t: Task, signo: number): void {
     endSigtimedwait(pm, t)
     return
   }
+  disturb(pm, t)
+}
+export function disturb(pm: Pm, t: Task): void {
   if (t.waiting === WAITING.NONE) pm.sys.interrupt(t.endpoint)
   else {
     pm.sys.mark(t.endpoint)
@@ -223,7 +226,7 @@ export function force(pm: Pm, t: Task, i: Int32Array): void {
     remove(t.blocked, signo)
   }
   if (!has(t.pending, signo)) enqueue(t.pending, i)
-  if (endsByDefault(p, signo)) endProcess(pm, p, signo)
+  if (endsByDefault(p, signo)) die(pm, p, signo, t)
 }
 
 /** To every member of a process group; how many there were. */

@@ -16,6 +16,7 @@ interface PmRecord {
   lastPid: number
   lastRef: number
   lastSpace: number
+  unlocks: number
   hostname: string
   domainname: string
   spent: Usage
@@ -27,7 +28,7 @@ interface PmRecord {
 
 export function exportPm(pm: Pm): PmRecord {
   return structuredClone({
-    lastPid: pm.lastPid, lastRef: pm.lastRef, lastSpace: pm.lastSpace, hostname: pm.hostname, domainname: pm.domainname, spent: pm.spent,
+    lastPid: pm.lastPid, lastRef: pm.lastRef, lastSpace: pm.lastSpace, unlocks: pm.unlocks, hostname: pm.hostname, domainname: pm.domainname, spent: pm.spent,
     load: pm.load,
     processes: Array.from(pm.processes.values(), processRecord),
     tasks: Array.from(pm.tasks.values(), taskRecord),
@@ -48,6 +49,7 @@ export function importPm(pm: Pm, state: unknown): void {
   pm.lastPid = record.lastPid
   pm.lastRef = record.lastRef
   pm.lastSpace = record.lastSpace
+  pm.unlocks = record.unlocks
   pm.hostname = record.hostname
   pm.domainname = record.domainname
   pm.spent = record.spent

@@ -2,6 +2,7 @@
 // wait.ts, sigcalls.ts, time.ts and futex.ts. Invariant: `waiting` is NONE before the caller is answered.
 import { E } from '../../abi/errno.ts'
 import { SIGINFO } from '../../abi/signals.ts'
+import { interruptFutex } from './futex.ts'
 import { timerKey, WAIT_TIMER } from './keys.ts'
 import { type Pm, type Task, WAITING } from './mproc.ts'
 import { firstOf, recalculate, take } from './signal.ts'
@@ -38,7 +39,7 @@ export function interruptWait(pm: Pm, t: Task): void {
       finish(pm, t, interruptedSleep(pm, t))
       break
     case WAITING.FUTEX:
-      finish(pm, t, t.request.until === Number.POSITIVE_INFINITY ? -E.RESTARTSYS : -E.RESTARTNOHAND)
+      interruptFutex(pm, t)
       break
     default: // a vfork parent waits on; a stopped one is woken by SIGCONT alone
   }

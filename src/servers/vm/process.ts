@@ -57,11 +57,16 @@ export function processCalls(state: State): CallVector {
   function OBJECT(m: Message): number {
     const address = ulong(m, 1)
     const r = state.row(int(m, 0))?.space.at(address)
-    if (r === undefined || r === null || !(r.flags & R.SHARED) || r.backing === null) return 0
+    if (r === undefined || r === null || r.prot === 0) return -E.FAULT
+    if (!(r.flags & R.SHARED) || r.backing === null) return r.backing === null && !(r.prot & PROT_WRITE) ? -E.FAULT : 0
     setLong(m, 1, r.backing.dev)
     setLong(m, 2, r.backing.ino)
     setLong(m, 3, r.offset + (address - r.start))
     return 1
+  }
+  function SHARES(m: Message): number {
+    const space = state.row(int(m, 0))?.space
+    return space?.regions.some(r => (r.flags & R.SHARED) !== 0) ? 1 : 0
   }
   function PING(m: Message): number {
     setInt(m, 1, 0)
@@ -74,6 +79,7 @@ export function processCalls(state: State): CallVector {
     [VM.SETLIMIT]: SETLIMIT,
     [VM.PATCHABLE]: PATCHABLE,
     [VM.OBJECT]: OBJECT,
+    [VM.SHARES]: SHARES,
     [COMMON_CALL.GONE]: EXIT,
     [COMMON_CALL.CANCEL]: () => 0,
     [COMMON_CALL.PING]: PING,
