@@ -36,7 +36,7 @@ export class Fixture {
     const { sys } = this
     const ok = () => 0
     sys.stub(EP.FS, { [FS.FORK]: ok, [FS.EXIT]: ok, [FS.SETCRED]: ok, [FS.SETLIMIT]: ok, [FS.SIGNALLED]: ok })
-    sys.stub(EP.VM, { [VM.FORK]: ok, [VM.EXIT]: ok, [VM.SETLIMIT]: ok, [VM.SHARES]: ok })
+    sys.stub(EP.VM, { [VM.FORK]: ok, [VM.EXIT]: ok, [VM.SETLIMIT]: ok, [VM.SHARES]: ok, [VM.OBJECT]: ok })
     sys.stub(EP.TTY, { [TTY.HANGUP]: () => this.foreground, [TTY.GETTTY]: ok })
     sys.results.fork = () => this.next++
     sys.results.sigsend = (endpoint, at) => this.frame(endpoint, at)

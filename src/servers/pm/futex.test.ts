@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest'
 import { CLONE } from '../../abi/clone.ts'
 import { E } from '../../abi/errno.ts'
-import { EP, setLong, SUSPEND, ulong } from '../../abi/message.ts'
+import { EP, type Message, setLong, SUSPEND, ulong } from '../../abi/message.ts'
 import { SIG } from '../../abi/signals.ts'
 import { ASK, PM } from '../../protocol/pm.ts'
 import { VM } from '../../protocol/vm.ts'
@@ -72,7 +72,135 @@ describe('waiting and waking', () => {
     const [f, a] = start()
     expect(futex(f, a, WAKE, WORD + 1)).toBe(-E.INVAL)
     expect(futex(f, a, WAKE, 0x7ffffffff000)).toBe(-E.FAULT)
-    for (const op of [5, 6, 11, 99, WAIT | 256]) expect(futex(f, a, op)).toBe(-E.NOSYS)
+    for (const op of [2, 14, 99]) expect(futex(f, a, op)).toBe(-E.NOSYS)
+  })
+})
+
+describe('locks', () => {
+  const [LOCK, UNLOCK, TRYLOCK, WAIT_REQUEUE, CMP_REQUEUE_PI] = [6, 7, 8, 11, 12]
+  const WAITERS = 0x80000000
+  /** Words of guest memory, changed as the container does it. */
+  class Memory {
+    readonly words = new Map<number, number>()
+    readonly tids: number[]
+    constructor(
+      readonly f: Fixture,
+      readonly threads: number[],
+    ) {
+      this.tids = threads.map(t => f.call(PM.GETTID, t))
+    }
+    word(address = WORD): number {
+      return this.words.get(address) ?? 0
+    }
+    /** A call of thread k and the steps it asks for, but for the last `short` ones. */
+    call(k: number, op: number, address = WORD, value = 0, more: number | null = null, other = 0): number {
+      const m = this.f.sys.message(PM.FUTEX, [address, op | PRIVATE, value, more, other, 0])
+      return this.steps(k, this.f.sys.deliver(m, this.threads[k] as number), m)
+    }
+    steps(k: number, result: number, m: Message): number {
+      let r = result
+      while (r === ASK.FUTEX) {
+        const next = this.f.sys.message(PM.FUTEXSTEP, [this.swap(m), 0])
+        r = this.f.sys.deliver(next, this.threads[k] as number)
+        m = next
+      }
+      return r
+    }
+    swap(m: Message): number {
+      const [address, expected, value] = [ulong(m, 1), ulong(m, 2), ulong(m, 3)]
+      const found = this.word(address)
+      if (found === expected) this.words.set(address, value)
+      return found
+    }
+    /** A lock came late: thread k goes on with it. */
+    goOn(k: number): number {
+      expect(this.f.sys.replyTo(this.threads[k] as number)).toBe(ASK.FUTEX)
+      const m = this.f.sys.message(PM.FUTEXSTEP, [0, 1])
+      return this.steps(k, this.f.sys.deliver(m, this.threads[k] as number), m)
+    }
+  }
+  function memory(n: number): Memory {
+    const [f, ...all] = threads(n)
+    return new Memory(f, all)
+  }
+  test('are taken, and given to who came first', () => {
+    const m = memory(2)
+    expect(m.call(0, LOCK)).toBe(0)
+    expect(m.word()).toBe(m.tids[0])
+    expect(m.call(0, LOCK)).toBe(-E.DEADLK)
+    expect(m.call(1, TRYLOCK)).toBe(-E.AGAIN)
+    expect(m.call(1, LOCK)).toBe(SUSPEND)
+    expect(m.call(2, LOCK)).toBe(SUSPEND)
+    expect(m.call(1, WAKE)).toBe(-E.INVAL)
+    expect(m.call(2, UNLOCK)).toBe(-E.PERM)
+    expect(m.call(0, UNLOCK)).toBe(0)
+    expect([m.f.sys.replyTo(m.threads[1] as number), m.f.sys.replyTo(m.threads[2] as number)]).toEqual([0, undefined])
+    expect(m.word()).toBe(((m.tids[1] as number) | WAITERS) >>> 0)
+  })
+  test('an unlocking while a waiter marks the word is not lost', () => {
+    const m = memory(1)
+    m.call(0, LOCK)
+    const wait = m.f.sys.message(PM.FUTEX, [WORD, LOCK | PRIVATE, 0, null, 0, 0])
+    expect(m.f.sys.deliver(wait, m.threads[1] as number)).toBe(ASK.FUTEX)
+    const mark = m.f.sys.message(PM.FUTEXSTEP, [m.swap(wait), 0])
+    expect(m.f.sys.deliver(mark, m.threads[1] as number)).toBe(ASK.FUTEX)
+    const marked = m.swap(mark)
+    expect(m.call(0, UNLOCK)).toBe(0) // before PM hears of the mark
+    const late = m.f.sys.message(PM.FUTEXSTEP, [marked, 0])
+    expect(m.steps(1, m.f.sys.deliver(late, m.threads[1] as number), late)).toBe(0)
+    expect(m.word()).toBe(m.tids[1])
+  })
+  test('of a thread that ends go to who waits, marked', () => {
+    const m = memory(3)
+    m.call(1, LOCK)
+    expect(m.call(2, LOCK)).toBe(SUSPEND)
+    expect(m.call(3, LOCK)).toBe(SUSPEND)
+    m.f.call(PM.EXIT_THREAD, m.threads[1] as number, 0)
+    expect(m.goOn(2)).toBe(0)
+    expect(m.word()).toBe(((m.tids[2] as number) | WAITERS | 0x40000000) >>> 0)
+    m.f.call(PM.EXIT_THREAD, m.threads[2] as number, 0)
+    expect(m.goOn(3)).toBe(0)
+  })
+  test('whom an unlocker has chosen, and who ends, is passed over', () => {
+    const m = memory(2)
+    m.call(0, LOCK)
+    m.call(1, LOCK)
+    m.call(2, LOCK)
+    const unlock = m.f.sys.message(PM.FUTEX, [WORD, UNLOCK | PRIVATE, 0, null, 0, 0])
+    expect(m.f.sys.deliver(unlock, m.threads[0] as number)).toBe(ASK.FUTEX)
+    m.f.call(PM.EXIT_THREAD, m.threads[1] as number, 0)
+    expect(m.steps(0, ASK.FUTEX, unlock)).toBe(0)
+    expect(m.f.sys.replyTo(m.threads[2] as number)).toBe(0)
+    expect(m.word() & 0xffff).toBe(m.tids[2])
+  })
+  test('a circle is refused', () => {
+    const m = memory(1)
+    m.call(0, LOCK)
+    m.call(1, LOCK, OTHER)
+    expect(m.call(0, LOCK, OTHER)).toBe(SUSPEND)
+    expect(m.call(1, LOCK)).toBe(-E.DEADLK)
+  })
+  test('waits requeued to one', () => {
+    const m = memory(3)
+    for (const k of [1, 2, 3]) expect(m.call(k, WAIT_REQUEUE, OTHER, 0, null, WORD)).toBe(SUSPEND)
+    expect(m.call(0, WAKE, OTHER, 1)).toBe(-E.INVAL)
+    expect(m.call(0, CMP_REQUEUE_PI, OTHER, 2, 1, WORD)).toBe(-E.INVAL)
+    expect(m.call(0, CMP_REQUEUE_PI, OTHER, 1, 1, WORD)).toBe(2) // one has it, one waits for it, one is left
+    expect([1, 2, 3].map(k => m.f.sys.replyTo(m.threads[k] as number))).toEqual([0, undefined, undefined])
+    expect(m.word()).toBe(((m.tids[1] as number) | WAITERS) >>> 0)
+    m.f.action(m.threads[0] as number, SIG.USR1, H)
+    m.f.call(PM.TKILL, m.threads[0] as number, m.tids[2] as number, SIG.USR1)
+    m.f.call(PM.TKILL, m.threads[0] as number, m.tids[3] as number, SIG.USR1)
+    expect([2, 3].map(k => m.f.sys.replyTo(m.threads[k] as number))).toEqual([-E.AGAIN, -E.RESTARTNOINTR])
+  })
+  test('FUTEX_WAKE_OP', () => {
+    const m = memory(2)
+    m.words.set(OTHER, 5)
+    m.call(1, WAIT)
+    m.call(2, WAIT, OTHER)
+    expect(m.call(0, 5, WORD, 1, 1, OTHER)).toBe(1) // set to 0; was it equal to 0?
+    expect(m.word(OTHER)).toBe(0)
+    expect(m.call(0, 5, WORD, 1, 1, OTHER)).toBe(1)
   })
 })
 

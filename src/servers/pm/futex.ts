@@ -45,7 +45,7 @@ function futex(pm: Pm, t: Task, m: Message): number {
     case FUTEX.WAIT:
       return wait(pm, t, m, false, ALL_BITS)
     case FUTEX.WAIT_BITSET:
-      return wait(pm, t, m, true, int(m, 5))
+      return int(m, 5) === 0 ? -E.INVAL : wait(pm, t, m, true, int(m, 5))
     case FUTEX.WAKE:
       return wake(pm, key, int(m, 2), ALL_BITS)
     case FUTEX.WAKE_BITSET:
