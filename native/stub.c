@@ -44,6 +44,7 @@ static void wait_for_reply(struct thread *t) {
   u32 *reply = (u32 *)(t->channel + CH_KSEQ), seen;
   for (u32 i = 0; i < U32(INFO_BASE, INFO_SPIN); i++) {
     if (__atomic_load_n(reply, __ATOMIC_ACQUIRE) == t->sequence) return;
+    if (U32(t->channel, CH_PARK) == t->sequence) break;
     __builtin_ia32_pause();
   }
   __atomic_store_n((u32 *)(t->channel + CH_GSLEEP), 1, __ATOMIC_SEQ_CST); // the kernel side looks at it after writing KSEQ

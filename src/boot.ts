@@ -85,7 +85,7 @@ function build(options: BootOptions, say: (m: FromKernel) => void, onControl: ()
   const info = buffers + SERVERS * SERVER_BUFFER
   const arena = makeArena(info + INFO_BYTES)
   const infoFd = makeInfoPage(arena, info)
-  const processes = new HostProcesses({ arena, slots: THREADS, info, poolSize: 4 })
+  const processes = new HostProcesses({ arena, slots: THREADS, cpus: cpus().length, info, poolSize: 4 })
   undo.push(() => {
     if (processes.launcherPid === 0) return
     host.send(processes.control, [], LAUNCHER.QUIT)

@@ -35,6 +35,7 @@ export const CH = {
   THEN: 0x48, // what follows when all ops succeeded: THEN.*
   PENDINT: 0x4c, // set by the stub: an interrupt arrived while in the stub; becomes an EV.INTR when the guest would go on. The kernel side may clear it with a reply
   RET: 0x50, // i64: return value for THEN.RETURN
+  PARK: 0x58, // the SEQ of a request that waits for who knows how long: the guest need not spin for the reply
   // -- registers of the thread while it is in the stub: 23 qwords in gregset_t order, then fs base and the fault's siginfo --
   REGS: 0x80,
   FSBASE: 0x138, // u64, maintained by OP.SETFS

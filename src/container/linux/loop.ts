@@ -17,9 +17,6 @@ export interface LoopOptions {
 /** How long (ms) the kernel side polls before it sleeps: while guests leave a processor free for it, and when they don't. */
 const SPIN_ALONE = 0.2
 const SPIN_CROWDED = 0.02
-/** Pause loops a guest spins (INFO.SPIN), likewise. */
-const GUEST_SPIN_ALONE = 1000
-const GUEST_SPIN_CROWDED = 100
 /** While busy, host descriptors are looked at this often (events), and time this often (idle polls). */
 const BUSY_CHECK = 64
 const IDLE_CHECK = 64
@@ -106,7 +103,6 @@ export class Loop implements HostIo {
       else processes.makeSpare()
       const running = processes.activeCount
       const crowded = running >= this.options.cpus
-      this.spinHint(running > 0 && !crowded ? GUEST_SPIN_ALONE : GUEST_SPIN_CROWDED)
       if (running > 0 && now - idleSince < (crowded ? SPIN_CROWDED : SPIN_ALONE)) continue
       this.housekeeping(now)
       this.sleep(wait)
@@ -125,11 +121,6 @@ export class Loop implements HostIo {
     }
     if (errands.waiting) errands.run()
     return news
-  }
-
-  private spinHint(loops: number): void {
-    const at = (this.c.processes.info + INFO.SPIN) >> 2
-    if (this.c.arena.i32[at] !== loops) this.c.arena.i32[at] = loops
   }
 
   /** Sleep until a guest rings, a descriptor is ready or the next alarm is due (ms). KASLEEP is set before the last look, so no ring is lost. */

@@ -150,6 +150,8 @@ export function stateOf(t: Thread): number {
 export interface ProcessesOptions {
   arena: Arena
   slots: number
+  /** Processors of the host. */
+  cpus: number
   /** Arena offset of our mapping of the info page. */
   info: number
   poolSize: number
@@ -157,6 +159,9 @@ export interface ProcessesOptions {
 
 /** Letters of the launcher's messages, see native/launcher.c. */
 export const LAUNCHER = { READY: 0x4c, MADE: 0x50, ENDED: 0x58, ERROR: 0x45, SPAWN: 0x53, QUIT: 0x51 } as const
+/** Pause loops a guest spins (INFO.SPIN): when a processor is free for it, and when not. */
+const GUEST_SPIN_ALONE = 4000
+const GUEST_SPIN_CROWDED = 100
 const pair = new Int32Array(2)
 const SPARES = 2
 
@@ -202,8 +207,18 @@ export class HostProcesses {
       this.active[at] = last
       this.place[last] = at
       this.place[t.index] = -1
-    }
+    } else return
+    if (this.activeCount >= this.options.cpus) this.spin(GUEST_SPIN_CROWDED)
+    else if (this.activeCount <= this.options.cpus - 2) this.spin(GUEST_SPIN_ALONE)
   }
+  /** How long guests poll for a reply. With the kernel side that makes cpus busy threads at most; between the two marks it stays, so
+   *  that a guest that runs and calls and runs does not change it each time. */
+  private spin(loops: number): void {
+    if (this.spins === loops) return
+    this.spins = loops
+    this.options.arena.i32[(this.options.info + INFO.SPIN) >> 2] = loops
+  }
+  private spins = 0
 
   // ---- coming ----
 
@@ -463,12 +478,13 @@ export class HostProcesses {
     return host.childrenOf(this.launcherPid).filter(pid => !this.byPid.has(pid))
   }
 
-  /** A guest is blocked for who knows how long: let it sleep at once, its processor is wanted by whoever will wake it. */
-  park(): void {
-    this.options.arena.i32[(this.options.info + INFO.SPIN) >> 2] = 0
-  }
   /** Arena offset of the info page. */
   get info(): number {
     return this.options.info
   }
+}
+
+/** Its call waits for who knows how long: it need not spin, its processor is wanted by whoever will wake it. */
+export function park(t: Thread): void {
+  t.i32[(t.base + CH.PARK) >> 2] = t.seq
 }
