@@ -42,7 +42,7 @@ export interface Booted {
   close(): void
 }
 
-const THREADS = 1024
+const THREADS = 2048
 const SERVERS = 16
 /** ms the launcher may take to start. */
 const START_LIMIT = 10_000

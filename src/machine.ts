@@ -31,7 +31,7 @@ export interface MachineOptions {
   hostname?: string
   /** Bytes the guests may commit together. Default: 3/4 of the host's memory. */
   memory?: number
-  /** How many processes and threads may exist at once. Default 512. */
+  /** How many processes and threads may exist at once. Default 1500. */
   processes?: number
   /** The host terminal behind /dev/console and /dev/tty; descriptors stay the caller's. */
   terminal?: { input: number; output: number; rows: number; columns: number }
@@ -127,7 +127,7 @@ function signalName(signo: number): string {
 
 export class Machine extends EventEmitter {
   private readonly jobs = new Map<number, GuestProcess>()
-  private readonly reports: ((r: Report) => void)[] = []
+  private readonly reports: { resolve(r: Report): void; reject(e: MolError): void }[] = []
   private readonly questions = new Map<number, { pid: number; resolve(value: unknown): void; reject(error: Error): void }>()
   private nextQuestion = 1
   private nextJob = 1
@@ -164,13 +164,13 @@ export class Machine extends EventEmitter {
       show: (options.show ?? []).map(d => path.resolve(d)),
       hostname: options.hostname ?? 'mol',
       memory: options.memory ?? 0,
-      processes: options.processes ?? 512,
+      processes: options.processes ?? 1500,
       terminal,
       trace: options.trace ?? null,
       patching: options.patching ?? true,
       doorbell,
     }
-    const worker = new Worker(workerFile(), { workerData: boot, execArgv: process.execArgv.filter(a => !/^(--input-type|-e$|--eval|-p$|--print|--check|-c$)/.test(a)) })
+    const worker = new Worker(workerFile(), { workerData: boot, execArgv: process.execArgv.filter(a => FOR_WORKERS.test(a)) })
     const machine = new Machine(worker, doorbell, terminal ? [doorbell, terminal.input, terminal.output] : [doorbell])
     await new Promise<void>((resolve, reject) => {
       worker.once('error', e => reject(e instanceof MolError ? e : new MolError('EBOOT', e.message, { cause: e })))
@@ -209,7 +209,7 @@ export class Machine extends EventEmitter {
       if (m.error === '') asked?.resolve(m.value)
       else asked?.reject(new MolError(m.error, `process ${asked.pid}: ${WHY[m.error] ?? m.error}`))
     } else if (m.kind === 'trace') this.emit('trace', m.text)
-    else if (m.kind === 'report') this.reports.shift()?.(m.report)
+    else if (m.kind === 'report') this.reports.shift()?.resolve(m.report)
   }
 
   /** Start a program. `command` without a slash is looked up in the PATH of `env`. */
@@ -275,9 +275,9 @@ export class Machine extends EventEmitter {
 
   /** Counters of kernel, container and servers: calls by number, unknown calls, messages, log lines. */
   report(): Promise<Report> {
-    return new Promise(resolve => {
-      this.reports.push(resolve)
+    return new Promise((resolve, reject) => {
       this.post({ kind: 'report' })
+      this.reports.push({ resolve, reject })
     })
   }
 
@@ -295,6 +295,7 @@ export class Machine extends EventEmitter {
     for (const guest of this.jobs.values())
       if (this.closed) guest.ended(9)
       else guest.failed(new MolError('EMACHINE', 'the machine has ended by an error of its own'))
+    for (const report of this.reports.splice(0)) report.reject(new MolError('ECLOSED', 'the machine has ended'))
     this.jobs.clear()
     for (const asked of this.questions.values()) asked.reject(new MolError('ECLOSED', 'the machine is closed'))
     this.questions.clear()
@@ -304,6 +305,9 @@ export class Machine extends EventEmitter {
     await this.close()
   }
 }
+
+/** Options of node the kernel thread takes over: others are V8's or the main script's, and a worker refuses them. */
+const FOR_WORKERS = /^--(cpu-prof|heap-prof|enable-source-maps)/
 
 function latin1(s: string): string {
   return Buffer.from(s, 'utf8').toString('latin1')

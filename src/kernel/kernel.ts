@@ -21,7 +21,7 @@ import { Trace } from './trace.ts'
 import type { Account, Kernel, KernelOptions, Privileges } from './types.ts'
 import { VectorTable } from './vector.ts'
 
-const PROCS = 1024
+const PROCS = 2048
 /** Most deliveries of one run(): servers that never stop talking to each other must not keep guests waiting for ever. */
 const RUN_MAX = 4096
 

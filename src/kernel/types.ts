@@ -25,7 +25,7 @@ export interface KernelOptions extends HostClock {
   /** Where in the arena servers' buffers lie: 64 KiB each, in order of registration. */
   serverBuffers: number
   diag?(text: string): void
-  /** Size of the process table (default 1024, at most 2048). */
+  /** Size of the process table (default 2048, its most). */
   procs?: number
   /** What guests may do. Default: SENDREC to 'servers', no kernel calls. */
   guestPrivileges?: Privileges

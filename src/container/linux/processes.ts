@@ -166,6 +166,7 @@ const pair = new Int32Array(2)
 const SPARES = 2
 
 export class HostProcesses {
+  /** By arena index, as they are first used. */
   readonly threads: Thread[] = []
   readonly hosts = new Set<HostProcess>()
   /** Arena indices of threads that may post (RUNNING or OPS), dense. */
@@ -191,7 +192,6 @@ export class HostProcesses {
   constructor(readonly options: ProcessesOptions) {
     this.active = new Int32Array(options.slots)
     this.place = new Int32Array(options.slots).fill(-1)
-    for (let i = 0; i < options.slots; i++) this.threads.push(new Thread(options.arena, i, i * SLOT_BYTES))
     for (let i = options.slots - 1; i >= 0; i--) this.free.push(i)
   }
 
@@ -267,7 +267,8 @@ export class HostProcesses {
     const { arena } = this.options
     const index = this.free.pop()
     if (index === undefined) return null
-    const t = this.threads[index] as Thread
+    this.threads[index] ??= new Thread(arena, index, index * SLOT_BYTES)
+    const t = this.threads[index]
     if (host.mapOver(arena.address + t.base, SLOT_BYTES, p.memfd, k * SLOT_BYTES) < 0) {
       this.free.push(index)
       return null

@@ -5,7 +5,7 @@ import { MAJOR } from '../../protocol/cdev.ts'
 import type { FsType, Inode } from './inode.ts'
 import { MEM, MEM_MAJOR } from './memdev.ts'
 import { createMemfs } from './memfs.ts'
-import type { FsState } from './state.ts'
+import { type FsState, holdInode } from './state.ts'
 
 const TTY_GROUP = 5
 
@@ -37,6 +37,10 @@ export function createDevfs(state: FsState, dev: number): FsType {
   const fs = createMemfs({ store: state.store, dev, now, mode: 0o755, name: 'devtmpfs' })
   populateDev(fs)
   state.dev = fs
+  for (const name of ['null', 'tty0']) {
+    const node = fs.lookup(fs.root, name)
+    if (typeof node !== 'number' && !state.stdio.has(name)) state.stdio.set(name, holdInode(node))
+  }
   return fs
 }
 /** Fill an empty file system's root. */

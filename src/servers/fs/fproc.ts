@@ -9,7 +9,6 @@ import { COMMON_CALL } from '../../protocol/common.ts'
 import { FS } from '../../protocol/fs.ts'
 import { CRED_BYTES } from '../../protocol/pm.ts'
 import { cancelDevice } from './cdev.ts'
-import { deviceNode } from './devfs.ts'
 import { unshareTable } from './dup.ts'
 import { execFile } from './exec.ts'
 import { closeFd, copyTable, dropTable, installFile, newTable } from './filedes.ts'
@@ -170,8 +169,8 @@ function openStdio(state: FsState, fproc: Fproc, stdio: Uint8Array): number {
 }
 function openOne(state: FsState, fproc: Fproc, byte: number, access: number): OpenFile | number {
   if (byte >= 2) return openStream(state, byte - 2, fproc.endpoint, access)
-  const inode = deviceNode(state, byte === 1 ? 'tty0' : 'null')
-  if (typeof inode === 'number') return inode
+  const inode = state.stdio.get(byte === 1 ? 'tty0' : 'null')
+  if (inode === undefined) return -E.NXIO
   return openSpecial(state, inode, O.RDWR | O.NOCTTY, byte === 1 ? '/dev/tty0' : '/dev/null', fproc, fproc.endpoint)
 }
 

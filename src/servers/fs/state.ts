@@ -138,6 +138,8 @@ export interface FsState {
   readonly oomAdjust: Map<number, number>
   /** /dev, once it is made (createDevfs): devices of first processes and the names of ptys come from it. */
   dev: FsType | null
+  /** Nodes of /dev that first processes get their descriptors from, whatever guests do to the names. */
+  readonly stdio: Map<string, Inode>
   /** Where memfd files live: never mounted. */
   readonly memfd: Memfs
   /** How many processes were made since the machine started. */
@@ -181,6 +183,7 @@ export function createState(sys: Sys, host: HostFiles, store: Store, facts: Fact
     owners: new Map(),
     oomAdjust: new Map(),
     dev: null,
+    stdio: new Map(),
     memfd: createMemfs({ store, dev: MEMFD_DEV, now }),
     forks: 0,
   }
