@@ -307,7 +307,7 @@ export class Machine extends EventEmitter {
 }
 
 /** Options of node the kernel thread takes over: others are V8's or the main script's, and a worker refuses them. */
-const FOR_WORKERS = /^--(cpu-prof|heap-prof|enable-source-maps)/
+const FOR_WORKERS = /^--(((cpu|heap)-prof)(-[a-z]+=.*)?|enable-source-maps)$/
 
 function latin1(s: string): string {
   return Buffer.from(s, 'utf8').toString('latin1')

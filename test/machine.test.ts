@@ -76,6 +76,20 @@ describe('Machine', () => {
       expect(out).toBe('out\n')
     }
   })
+  test('a guest that removes /dev/null does not keep others from starting', async () => {
+    await using machine = await Machine.boot()
+    expect((await runIn(machine, ['sh', '-c', 'rm /dev/null && ls /dev/null'])).status).toBe('2')
+    expect(await machine.spawn('true', [], { env: ENV, stdio: 'null' }).exit).toEqual({ code: 0, signal: null })
+  })
+  test('a report that can’t come any more says so', async () => {
+    const machine = await Machine.boot()
+    const report = machine.report()
+    await machine.close()
+    await report.then(
+      r => expect(r.calls).toBe(0),
+      e => expect(e).toMatchObject({ code: 'ECLOSED' }),
+    )
+  })
   test('large streams arrive whole, with back-pressure', async () => {
     await using machine = await Machine.boot()
     const got = await runIn(machine, ['sh', '-c', 'head -c 5000000 /dev/zero | tr "\\0" y; wc -c >&2'], { input: 'z'.repeat(3_000_000) })

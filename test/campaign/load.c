@@ -1,4 +1,5 @@
-// One process of a crowd. argv[1]: crowd N T: N processes of T threads each, all there at once, each adding to a shared sum by turns;
+// One process of a crowd. argv[1]: crowd N T: N processes of T threads each, all there at once, each adding to a shared sum;
+// threads N: one process of so many;
 // files N: N files open at once; pipe MIB: so much through a pipe with a checksum at both ends.
 #define _GNU_SOURCE
 #include <errno.h>
@@ -51,10 +52,23 @@ static int crowd(int processes, int threads) {
   printf("%d threads were there at once, sum %ld, exit codes %d, %d died\n", atomic_load(&shared->there), atomic_load(&shared->sum), sum, failed);
   return failed;
 }
+static int threads(int n) {
+  shared = mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  pthread_barrier_init(&shared->all, NULL, n + 1);
+  pthread_attr_t small;
+  pthread_attr_init(&small), pthread_attr_setstacksize(&small, 65536);
+  pthread_t *t = calloc(n, sizeof *t);
+  for (long k = 0; k < n; k++)
+    if ((errno = pthread_create(&t[k], &small, member, (void *)k))) return printf("thread %ld: %s\n", k, strerror(errno)), 1;
+  member((void *)(long)n);
+  for (int k = 0; k < n; k++) pthread_join(t[k], NULL);
+  printf("%d threads were there at once, sum %ld\n", atomic_load(&shared->there), atomic_load(&shared->sum));
+  return 0;
+}
 static int files(int n) {
   struct rlimit r = {n + 100, n + 100};
   if (setrlimit(RLIMIT_NOFILE, &r)) return perror("setrlimit"), 1;
-  char dir[] = "/tmp/mol-load-XXXXXX", name[64], text[16];
+  char dir[] = "/dev/shm/mol-load-XXXXXX", name[64], text[16];
   if (!mkdtemp(dir) || chdir(dir)) return 1;
   int *fd = malloc(n * sizeof *fd);
   for (int i = 0; i < n; i++) {
@@ -112,6 +126,7 @@ static int through(long mib) {
 }
 int main(int argc, char **argv) {
   if (argc > 3 && !strcmp(argv[1], "crowd")) return crowd(atoi(argv[2]), atoi(argv[3]));
+  if (argc > 2 && !strcmp(argv[1], "threads")) return threads(atoi(argv[2]));
   if (argc > 2 && !strcmp(argv[1], "files")) return files(atoi(argv[2]));
   if (argc > 2 && !strcmp(argv[1], "pipe")) return through(atol(argv[2]));
   return 2;
