@@ -16,6 +16,7 @@ async function tables() {
     export { pmCalls, machineCalls } from './src/protocol/pm.ts'
     export { vmCalls } from './src/protocol/vm.ts'
     export { cdevCalls } from './src/protocol/cdev.ts'
+    export { sdevCalls } from './src/protocol/sdev.ts'
     export { commonCalls } from './src/protocol/common.ts'
     export { systemCalls } from './src/protocol/system.ts'`
   const { outputFiles } = await build({
@@ -104,6 +105,7 @@ ${section('Process manager', 'PM', all.pmCalls, '`PM`: processes, threads, ids, 
 ${section('File server', 'FS', all.fsCalls, '`FS`: paths, open files, pipes, polling, mounts.')}
 ${section('Memory server', 'VM', all.vmCalls, '`VM`: address spaces.')}
 ${section('Character devices', 'CDEV', all.cdevCalls, 'Between FS and the terminal and stream drivers.')}
+${section('Socket devices', 'SDEV', all.sdevCalls, 'Between FS, which owns the descriptors, and NET.')}
 ${section('Kernel calls', 'SYSTEM', all.systemCalls, "To the SYSTEM task; `src/lib/server.ts` wraps them. Types below 0x680 are MINIX 3's.")}
 ${section('Machine', 'MACHINE', all.machineCalls, "To the machine's control port.")}
 ${section('Every server', 'COMMON', all.commonCalls, 'What the kernel tells every server.')}`

@@ -4,7 +4,7 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:
 import { cpus, release, tmpdir, totalmem, version } from 'node:os'
 import path from 'node:path'
 import { INFO, INFO_BYTES, SLOT_BYTES } from './abi/channel.ts'
-import { EP, NONE, SLOT } from './abi/message.ts'
+import { EP, SLOT } from './abi/message.ts'
 import { TRAPS } from './abi/ipc.ts'
 import { Linux } from './container/linux/container.ts'
 import { Loop } from './container/linux/loop.ts'
@@ -23,6 +23,7 @@ import type { Privileges } from './kernel/types.ts'
 import { Control } from './machine-server.ts'
 import { createFs } from './servers/fs/fs.ts'
 import { mountAll } from './mounts.ts'
+import { createNet } from './servers/net/net.ts'
 import { createPm } from './servers/pm/pm.ts'
 import { openStore } from './servers/fs/store.ts'
 import { createVm } from './servers/vm/vm.ts'
@@ -154,6 +155,7 @@ function build(options: BootOptions, say: (m: FromKernel) => void, onControl: ()
     return vm
   })
   kernel.addServer(EP.FS, SERVER, sys => createFs(sys, { host: files, store, facts, mounts: state => mountAll(state, { options, store, files, fail: mountFailed }) }))
+  kernel.addServer(EP.NET, SERVER, sys => createNet(sys))
   kernel.addServer(EP.TTY, SERVER, sys => {
     tty = createTty(sys, loop, options.terminal ? { inFd: options.terminal.input, outFd: options.terminal.output, size: { rows: options.terminal.rows, columns: options.terminal.columns } } : {})
     return tty
@@ -166,7 +168,7 @@ function build(options: BootOptions, say: (m: FromKernel) => void, onControl: ()
     control = new Control(sys, { kernel, linux, loop, stream, tty, say, log })
     return control
   })
-  for (const [slot, endpoint] of [[SLOT.PM, EP.PM], [SLOT.FS, EP.FS], [SLOT.VM, EP.VM], [SLOT.NET, NONE], [SLOT.CLOCK, EP.CLOCK], [SLOT.SYSTEM, EP.SYSTEM]] as const)
+  for (const [slot, endpoint] of [[SLOT.PM, EP.PM], [SLOT.FS, EP.FS], [SLOT.VM, EP.VM], [SLOT.NET, EP.NET], [SLOT.CLOCK, EP.CLOCK], [SLOT.SYSTEM, EP.SYSTEM]] as const)
     kernel.setSlot(0, slot, endpoint)
   processes.fillPool()
 

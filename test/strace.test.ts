@@ -195,7 +195,7 @@ const lines: readonly Line[] = [
   ['waitid(P_PID, 15753, {si_signo=SIGCHLD, si_code=CLD_KILLED, si_pid=15753, si_uid=0, si_status=SIGKILL, si_utime=0, si_stime=0}, WEXITED, NULL) = 0', g => g.post('waitid', 1, 15753, A, 4, 0), 0, g => u32s(g, 2, { 0: 17, 8: 2, 16: 15753, 24: 9 })],
   ['set_robust_list(0x7f48cc1d8a20, 24)     = 0', g => g.post('set_robust_list', 0x7f48cc1d8a20, 24), 0, none],
   ['rseq(0x10100, 0x20, 0, 0x53053053)      = -1 ENOSYS (Function not implemented)', g => g.post('rseq', A, 32, 0, 0x53053053), -E.NOSYS, none],
-  ['socket(AF_INET, SOCK_STREAM|SOCK_CLOEXEC, 0) = -1 EAFNOSUPPORT (Address family not supported by protocol)', g => g.post('socket', 2, 0o2000001, 0), -E.AFNOSUPPORT, none],
+  ['socket(AF_INET, SOCK_STREAM|SOCK_CLOEXEC, IPPROTO_IP) = -1 EAFNOSUPPORT (Address family not supported by protocol)', g => g.post('socket', 2, 0o2000001, 0), -E.AFNOSUPPORT, none],
   ['ptrace(PTRACE_TRACEME)                  = -1 EPERM (Operation not permitted)', g => g.post('ptrace', 0, 0, 0, 0), -E.PERM, none],
   ['rt_sigsuspend(~[], 8)                   = ? ERESTARTNOHAND (To be restarted if no handler)', g => g.post('rt_sigsuspend', g.put(A, 255, 255, 255, 255, 255, 255, 255, 255), 8), -E.RESTARTNOHAND, none],
 ]

@@ -111,6 +111,9 @@ function shapeOf(row: Row): string[] {
     .filter(c => c.text[0] !== '?')
     .flatMap(c => {
       if (c.conversion === 'clone3') return ['value', 'value', 'grant', 'value', 'value', 'value', 'grant']
+      if (c.conversion === 'sendhdr') return ['grant', 'grant', 'grant', 'value']
+      if (c.conversion === 'recvhdr') return ['grant', 'grant', 'grant', 'grant', 'value']
+      if (c.conversion === 'piece' || c.conversion === 'several') return ['value']
       if (c.text === 'null') return ['grant']
       if (c.conversion === 'len' || c.arg < 0) return ['value']
       if (c.conversion !== '') return ['grant']
@@ -372,8 +375,14 @@ describe('chunks', () => {
       'pwrite64',
       'readv',
       'writev',
+      'sendto',
+      'recvfrom',
+      'sendmsg',
+      'recvmsg',
       'preadv',
       'pwritev',
+      'recvmmsg',
+      'sendmmsg',
       'getrandom',
       'preadv2',
       'pwritev2',

@@ -2,8 +2,9 @@
 import { LINUX, MOL, numbers } from './table.ts'
 
 export const fsCalls = {
-  READ: [3, 'fd buf> len'], // len of this and its kin: bytes, or the -errno the caller's buffer is refused with once the descriptor is found good
-  WRITE: [4, 'fd buf< len'],
+  /** piece, here and below, of calls that come in pieces: low word: bytes done by earlier messages; high: bytes of the whole call. */
+  READ: [3, 'fd buf> len piece'], // len of this and its kin: bytes, or the -errno the caller's buffer is refused with once the descriptor is found good
+  WRITE: [4, 'fd buf< len piece'],
   OPEN: [5, 'dirfd path< flags mode'], // open, openat, creat (dirfd AT_FDCWD = -100)
   CLOSE: [6, 'fd'],
   LINK: [9, 'olddirfd oldpath< newdirfd newpath< flags'], // link, linkat
@@ -40,8 +41,8 @@ export const fsCalls = {
   POLL: [LINUX + 7, 'fds<> nfds timeout< sigmask<'], // poll, ppoll: timeout a timespec (the container turns poll's milliseconds into one)
   PREAD64: [LINUX + 17, 'fd buf> len offset'],
   PWRITE64: [LINUX + 18, 'fd buf< len offset'],
-  READV: [LINUX + 19, 'fd buf> len offset flags'], // container scatters; offset -1 = none (readv, preadv, preadv2); flags: RWF_*
-  WRITEV: [LINUX + 20, 'fd buf< len offset flags'],
+  READV: [LINUX + 19, 'fd buf> len offset flags piece'], // container scatters; offset -1 = none (readv, preadv, preadv2); flags: RWF_*
+  WRITEV: [LINUX + 20, 'fd buf< len offset flags piece'],
   DUP2: [LINUX + 33, 'old new flags'], // dup2, dup3 (flags -1 for dup2)
   SENDFILE: [LINUX + 40, 'out in offset<> count'],
   FLOCK: [LINUX + 73, 'fd operation'],
@@ -81,6 +82,21 @@ export const fsCalls = {
   STATX: [LINUX + 332, 'dirfd path< flags mask statx>'],
   OPENAT2: [LINUX + 437, 'dirfd path< how< size'],
   CLOSE_RANGE: [LINUX + 436, 'first last flags'],
+  // Sockets. A grant of length -1 (addr, buf, control): an operand that could not be read; its offset is the -errno to answer with.
+  // addr>, value>: { u32 length; u32 pad; bytes }, the length is FS's to set. result>: { u64 control bytes; u32 flags }.
+  SOCKET: [LINUX + 41, 'domain type protocol'],
+  CONNECT: [LINUX + 42, 'fd addr<'],
+  SEND: [LINUX + 44, 'fd flags buf< addr< control< piece'], // sendto, sendmsg, sendmmsg (one message each)
+  RECV: [LINUX + 45, 'fd flags buf> addr> control> result> piece'], // recvfrom, recvmsg, recvmmsg
+  SHUTDOWN: [LINUX + 48, 'fd how'],
+  BIND: [LINUX + 49, 'fd addr<'],
+  LISTEN: [LINUX + 50, 'fd backlog'],
+  GETSOCKNAME: [LINUX + 51, 'fd addr>'],
+  GETPEERNAME: [LINUX + 52, 'fd addr>'],
+  SOCKETPAIR: [LINUX + 53, 'domain type protocol fds>'],
+  SETSOCKOPT: [LINUX + 54, 'fd level name value< len'],
+  GETSOCKOPT: [LINUX + 55, 'fd level name value>'],
+  ACCEPT: [LINUX + 288, 'fd addr> flags'],
   NAME_TO_HANDLE: [LINUX + 303, 'dirfd path< handle<> mount> flags'],
   // -- from PM and VM, MACHINE and the container --
   /** From the container for the guest: the last bytes of its read could not be delivered. offset: READV's. */

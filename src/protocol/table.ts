@@ -1,6 +1,7 @@
 // How a protocol is declared: one row per message, name → [type, cells]. Number ranges:
 //   1–127          PM and FS calls MINIX has, with MINIX 3.1.2's numbers (<minix/callnr.h>)
 //   0x400–0x4ff    character devices     0x600–0x6ff kernel calls     0xc00–0xcff VM     (MINIX 3.3's bases)
+//   0x700–0x7ff    socket devices
 //   0x800–0xbff    LINUX + n: calls only Linux has, n = its x86-64 number
 //   0xe00–0xeff    MOL: what neither has (between servers and container)
 //   0xf00–0xf0f    common to all servers

@@ -5,19 +5,21 @@
 //   <T  >T  <>T     a structure T (STRUCTS) the call reads, writes, or both
 //   <T[n] >T[n]     an array of T (bytes when T is missing) whose element count is argument `n`
 //   <bulk[n]        bytes moved in pieces of BULK_BYTES (read, write); <iov[n] likewise, through an iovec array
+//   <sockaddr[n]    an address or option value of n bytes; >sockaddr[n]: argument n points to its length (value-result)
 //   …?              the pointer may be null and then means something; elsewhere null is an address that faults
 //   …+  …~          written only when the result is above 0 (wait4); only when it is -EINTR (nanosleep's rest)
 //   …*              written whatever the result, when it can be
 // A name alone is its own type (fd, path, mode, …).
 
 import { HINT } from '../../abi/channel.ts'
+import { MSGHDR } from '../../abi/socket.ts'
 
 /** Width and sign a value argument has in the C prototype. */
 // biome-ignore format: a table
 export const VALUES = {
   int: 'int', fd: 'int', dirfd: 'int', pid: 'int', signo: 'int', idtype: 'int', clockid: 'int', umode: 'uint',
   uint: 'uint', uid: 'uint', gid: 'uint', mode: 'uint', dev: 'uint', cmd: 'uint', mask: 'uint',
-  long: 'long', ulong: 'long', size: 'long', hex: 'long', addr: 'long', off: 'long', hexoff: 'long', futex: 'long', tls: 'long', argv: 'long', envp: 'long',
+  long: 'long', ulong: 'long', size: 'long', hex: 'long', addr: 'long', off: 'long', hexoff: 'long', futex: 'long', tls: 'long', socklen: 'long', argv: 'long', envp: 'long',
 } as const
 export type Width = 'int' | 'uint' | 'long'
 
@@ -29,12 +31,13 @@ export const STRUCTS: Readonly<Record<string, readonly [bytes: number, copied?: 
   sigaction: [32], sigset: [8], siginfo: [128], waitinfo: [128, 28], stack: [24], pollfd: [8], epoll_event: [12], open_how: [24],
   flock: [32], sched_param: [4], pipefd: [8], int: [4], uint: [4], uid: [4], gid: [4], off: [8], long: [8], status: [4],
   cap_header: [8], cap_data: [24], sigset_argpack: [16], clone_args: [88], iov: [16], fd_set: [0], mincore: [1],
+  sockaddr: [1], optval: [1], msghdr: [56], mmsghdr: [64],
 }
 
 /** When an output is copied to the guest. */
 export const WHEN = { SUCCESS: 0, POSITIVE: 1, EINTR: 2, ALWAYS: 3 } as const
 
-export type ArgKind = 'value' | 'string' | 'struct' | 'array' | 'bytes' | 'bulk' | 'iov' | 'fd_set'
+export type ArgKind = 'value' | 'string' | 'struct' | 'array' | 'bytes' | 'bulk' | 'iov' | 'fd_set' | 'sockaddr' | 'msghdr'
 
 export interface ArgSpec {
   readonly name: string
@@ -97,7 +100,9 @@ function withoutDirection(
   return { kind: 'value', width, in: false, out: false, size: 0, copied: 0 }
 }
 function kindOf(type: string, count: number): ArgKind {
-  if (type === 'bulk' || type === 'iov' || type === 'fd_set') return type
+  if (type === 'bulk' || type === 'iov' || type === 'fd_set' || type === 'sockaddr') return type
+  if (type === 'optval') return 'sockaddr'
+  if (type === 'msghdr' || type === 'mmsghdr') return 'msghdr'
   if (count < 0) return 'struct'
   return type === '' ? 'bytes' : 'array'
 }
@@ -106,13 +111,14 @@ function unknown(call: string, type: string): never {
 }
 
 /** Bytes behind arguments that are values to the message but pointers all the same: a futex word, exec's arrays (exec.ts reads on). */
-const POINTED_AT: Readonly<Record<string, number>> = { futex: 4, argv: 128, envp: 512 }
+const POINTED_AT: Readonly<Record<string, number>> = { futex: 4, argv: 128, envp: 512, socklen: 4 }
 /** Prefetched on suspicion: the first bytes of arrays whose length isn't in the next argument. */
 const SPECULATIVE: Readonly<Record<string, number>> = { iov: 128, pollfd: 128, fd_set: 128 }
 /** What the stub shall prefetch of argument i: HINT.* or bytes. */
 export function hintFor(a: ArgSpec, i: number): number {
   if (a.kind === 'string') return HINT.STRING
   if (a.kind === 'value') return POINTED_AT[a.type] ?? HINT.NONE
+  if (a.kind === 'msghdr') return MSGHDR.BYTES
   if (!a.in) return a.kind === 'iov' ? (SPECULATIVE.iov as number) : HINT.NONE
   if (a.type in SPECULATIVE) return SPECULATIVE[a.type] as number
   if (a.kind === 'struct') return a.size

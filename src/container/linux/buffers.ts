@@ -24,7 +24,7 @@ import { code, specs } from './program.ts'
 
 /** read and write move this much at most (fs.h MAX_RW_COUNT). */
 const MAX_RW_COUNT = 0x7ffff000
-const IOV_MAX = 1024
+export const IOV_MAX = 1024
 /** Pieces of an iovec in one message. */
 const SEGMENTS = 40
 const HIGH = 4294967296
@@ -32,10 +32,11 @@ const HIGH = 4294967296
 export const NFDS_MAX = 65536
 
 /** Bytes for this message out of `total`; -EINVAL when negative as ssize_t. */
-function share(t: ThreadView, total: number): number {
+export function share(t: ThreadView, total: number, most = BULK_BYTES): number {
   if (total < 0) return -E.INVAL
-  const left = Math.min(total, MAX_RW_COUNT) - t.done
-  const n = Math.min(left, BULK_BYTES)
+  t.outs.total = Math.min(total, MAX_RW_COUNT)
+  const left = t.outs.total - t.done
+  const n = Math.max(0, Math.min(left, most))
   t.outs.asked = n
   t.outs.more = left > n
   return n
@@ -71,7 +72,7 @@ export function bulk(t: ThreadView, i: number, cell: number, count: number, leng
   return 0
 }
 /** Input of n bytes, or as many as there are before the fault: how many, 0: to come. */
-function input(t: ThreadView, i: number, cell: number, address: number, n: number): number {
+export function input(t: ThreadView, i: number, cell: number, address: number, n: number): number {
   let got = n
   let at = t.done === 0 ? prefetched(t, i, n) : 0
   if (at === 0) {
@@ -90,7 +91,7 @@ function input(t: ThreadView, i: number, cell: number, address: number, n: numbe
 
 /** Bytes the iovec at `vector` holds before it ends or would overflow MAX_RW_COUNT; -EINVAL for a negative length, -EFAULT for one
  *  that passes any address space. */
-function totalOf(t: ThreadView, vector: number, n: number): number {
+export function totalOf(t: ThreadView, vector: number, n: number): number {
   let total = 0
   let fits = true
   for (let k = 0; k < n; k++) {
@@ -101,7 +102,7 @@ function totalOf(t: ThreadView, vector: number, n: number): number {
   }
   return fits ? total : -E.FAULT
 }
-function getUlong(t: ThreadView, at: number): number {
+export function getUlong(t: ThreadView, at: number): number {
   return t.view.getUint32(at + 4, true) * HIGH + t.view.getUint32(at, true)
 }
 
@@ -142,7 +143,7 @@ export function iovec(
 
 /** Fetch or register up to SEGMENTS pieces, skipping the t.done bytes earlier messages moved: bytes covered, or -errno. A fault behind
  *  the first byte ends the transfer there. */
-function pieces(t: ThreadView, vector: number, n: number, at: number, bytes: number, isIn: boolean): number {
+export function pieces(t: ThreadView, vector: number, n: number, at: number, bytes: number, isIn: boolean): number {
   let skip = t.done
   let moved = 0
   for (let k = 0, used = 0; k < n && moved < bytes && used < SEGMENTS; k++) {

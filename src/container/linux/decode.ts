@@ -10,7 +10,9 @@ import { bulk, bytesIn, bytesOut, fdSet, iovec, mincore, NFDS_MAX, pollArray } f
 import { check } from './checks.ts'
 import { convert } from './convert.ts'
 import {
+  AREAS,
   area,
+  DYNAMIC,
   data,
   grant,
   inWindow,
@@ -37,6 +39,18 @@ import {
   start,
   typeFor,
 } from './program.ts'
+import {
+  addressIn,
+  addressOut,
+  headerIn,
+  headerOut,
+  optionIn,
+  optionOut,
+  piece,
+  receiveBuffer,
+  sendBuffer,
+  several,
+} from './socket-operands.ts'
 import { pushOp } from './thread.ts'
 
 /** decode: inputs are missing; fetch t.wants and call again. */
@@ -126,6 +140,26 @@ function step(t: ThreadView, p: number): number {
       return fdSet(t, i, cell, code[p + 3] as number)
     case DO.MINCORE:
       return mincore(t, i, cell, code[p + 3] as number)
+    case DO.ADDRESS_IN:
+      return addressIn(t, i, cell, code[p + 3] as number, code[p + 4] === 1)
+    case DO.ADDRESS_OUT:
+      return addressOut(t, i, cell, code[p + 3] as number, code[p + 4] === 1)
+    case DO.OPTION_IN:
+      return optionIn(t, i, cell, code[p + 3] as number)
+    case DO.OPTION_OUT:
+      return optionOut(t, i, cell, code[p + 3] as number)
+    case DO.SEND_BUFFER:
+      return sendBuffer(t, i, cell, code[p + 3] as number)
+    case DO.RECEIVE_BUFFER:
+      return receiveBuffer(t, i, cell, code[p + 3] as number)
+    case DO.HEADER_IN:
+      return headerIn(t, i, cell)
+    case DO.HEADER_OUT:
+      return headerOut(t, i, cell)
+    case DO.PIECE:
+      return piece(t, cell)
+    case DO.SEVERAL:
+      return several(t, i, cell, code[p + 3] === 1)
     default:
       return cell < 0 ? check(t, code[p] as number, i) : convert(t, code[p] as number, i, cell, p)
   }
@@ -155,11 +189,12 @@ function begin(t: ThreadView, nr: number): void {
     args[2 * i] = i32[r] as number
     args[2 * i + 1] = i32[r + 1] as number
   }
-  if (pointers[nr] === 1) for (let i = 0; i < AREAS; i++) w.areas[i] = 0
+  if (pointers[nr] === 1) for (let i = 0; i < 2 * AREAS; i++) w.areas[i] = 0
   w.past = 0
   w.next = 0
   w.count = 0
-  w.prefetched = t.done === 0 ? (hinted[nr] as number) : 0 // what the stub brought along was the first piece
+  t.outs.messages = -1
+  w.prefetched = t.done === 0 && t.outs.index === 0 ? (hinted[nr] as number) : 0 // what the stub brought along was the first piece
   let from = t.base + DATA_OFF
   if (w.prefetched !== 0) {
     for (let i = 0; i < 6; i++) {
@@ -173,7 +208,6 @@ function begin(t: ThreadView, nr: number): void {
   w.from = from
   t.end = t.base + DATA_OFF + DATA_BYTES
 }
-const AREAS = 14
 const ARGUMENTS = Int32Array.of(REG.RDI, REG.RSI, REG.RDX, REG.R10, REG.R8, REG.R9)
 
 /** For a call that is no message, when a tracer wants to show it: its arguments, and where the stub put its strings. */
@@ -236,9 +270,7 @@ export function copyOuts(t: ThreadView, result: number): void {
   for (let k = 0; k < o.count; k++) {
     const when = o.when[k] as number
     if (!isDue(when, result)) continue
-    const scale = o.scale[k] as number
-    const bytes =
-      scale === 0 ? (o.length[k] as number) : Math.min(result * scale - (o.before[k] as number), o.length[k] as number)
+    const bytes = Math.min(lengthOf(t, k, result), o.length[k] as number)
     if (bytes <= 0) continue
     if (t.nr === GETDENTS) oldDirents(t, o.offset[k] as number, bytes)
     const flags = when === WHEN.ALWAYS && result < 0 ? OPFLAG.FAILOK : 0
@@ -248,6 +280,12 @@ export function copyOuts(t: ThreadView, result: number): void {
   }
   o.count = 0
 }
+function lengthOf(t: ThreadView, k: number, result: number): number {
+  const scale = t.outs.scale[k] as number
+  const before = t.outs.before[k] as number
+  if (scale === DYNAMIC) return t.u32[before >> 2] as number
+  return scale === 0 ? (t.outs.length[k] as number) : result * scale - before
+}
 /** Is an output of this kind written for this result? (A sleep that will be EINTR or started anew has its rest already.) */
 function isDue(when: number, result: number): boolean {
   if (when === WHEN.SUCCESS) return result >= 0
@@ -256,10 +294,26 @@ function isDue(when: number, result: number): boolean {
 }
 /** A chunked call got all it asked for and there is more: counts it in t.done. Call before copyOuts, then decode again with pass 0. */
 export function moreChunks(t: ThreadView, result: number): boolean {
-  if (t.nr < 0 || t.nr >= HINT_ROWS || chunked[t.nr] === 0 || !t.outs.more || result !== t.outs.asked || result <= 0)
-    return false
-  t.done += result
-  return true
+  if (t.nr < 0 || t.nr >= HINT_ROWS || chunked[t.nr] === 0) return false
+  if (t.outs.more && result === t.outs.asked && result > 0) {
+    t.done += result
+    return true
+  }
+  return t.outs.messages > 0 && (result >= 0 || t.done > 0) && nextMessage(t, t.done + Math.max(result, 0))
+}
+const SENDMMSG = 307
+/** sendmmsg, recvmmsg: one message is through. Is there another? A short one ends the call, as in Linux. */
+function nextMessage(t: ThreadView, bytes: number): boolean {
+  const o = t.outs
+  t.view.setUint32(o.lengthAt, bytes, true)
+  o.index++
+  t.done = 0
+  return o.index < o.messages && (t.nr !== SENDMMSG || bytes === o.total) && performance.now() < o.until
+}
+/** What the whole call answers when its last message has `result`. */
+export function wholeResult(t: ThreadView, result: number): number {
+  if (t.outs.index > 0) return t.outs.index
+  return t.done === 0 ? result : t.done + Math.max(result, 0)
 }
 
 /** getdents: linux_dirent64 records become linux_dirent in place: the name moves one byte down, the type to the record's end. */

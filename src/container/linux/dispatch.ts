@@ -8,7 +8,7 @@ import { ASK, PM } from '../../protocol/pm.ts'
 import * as host from '../../host/host.ts'
 import type { Linux } from './container.ts'
 import { DIRECT, rewind } from './direct.ts'
-import { copyOuts, decode, moreChunks, NEED } from './decode.ts'
+import { copyOuts, decode, moreChunks, NEED, wholeResult } from './decode.ts'
 import { Faults } from './faults.ts'
 import { FUTEX, Futexes } from './futexes.ts'
 import { fixTail, notePatched, notePatchSite, pushPatch } from './patching.ts'
@@ -97,6 +97,7 @@ export class Dispatcher {
   /** Nothing of an earlier event is left. */
   reset(t: Thread): void {
     t.done = 0
+    t.outs.index = 0
     t.nops = 0
     t.regs = REGS.RESULT
     t.forking = -1
@@ -268,7 +269,7 @@ export class Dispatcher {
       this.postReply(t, THEN.POST)
       return
     }
-    t.result = t.done === 0 ? result : t.done + Math.max(result, 0)
+    t.result = wholeResult(t, result)
     const outs = t.nops
     copyOuts(t, result)
     if (t.masked) this.popMask(t)

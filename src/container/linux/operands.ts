@@ -20,7 +20,7 @@ export interface OutList {
   readonly address: Float64Array
   readonly offset: Int32Array
   readonly length: Int32Array // bytes at most
-  readonly scale: Int32Array // 0: all of them; else this many per unit of the result …
+  readonly scale: Int32Array // 0: all of them; DYNAMIC: as many as the u32 at `before` says; else this many per unit of the result …
   readonly before: Int32Array // … less what lies in earlier pieces
   readonly when: Int32Array // WHEN.*
   /** Chunked calls: bytes this message asks for, and whether more are to follow when it gets them all. */
@@ -29,6 +29,15 @@ export interface OutList {
   /** copyOuts: the first operation it pushed and how many; offset and length then say what each of them copies. */
   first: number
   pushed: number
+  /** … and for the whole call. */
+  total: number
+  /** Calls about several messages (sendmmsg, recvmmsg): how many, -1 for all others; how many are done; and where the count of the one in
+   *  hand goes (arena offset). */
+  messages: number
+  index: number
+  lengthAt: number
+  /** When no further message is waited for (performance.now()). */
+  until: number
 }
 
 /** The call's arguments and inputs. */
@@ -41,7 +50,7 @@ export interface WantList {
   readonly kind: Int32Array // WANT.*
   /** The six arguments, low and high words, read once. */
   readonly args: Int32Array
-  /** Where each argument's bytes lie and how many: 6 pairs, and one for data gathered through an iovec. */
+  /** Where each argument's bytes lie and how many: 6 pairs, one for data gathered through an iovec, and those of a message header. */
   readonly areas: Int32Array
   /** Arguments with a valid prefetched copy may be in CH.IN: bit mask. */
   prefetched: number
@@ -59,6 +68,10 @@ export interface WantList {
 }
 
 export const WANT = { BYTES: 0, STRING: 1, PARTIAL: 2 /* short is fine: OPFLAG.FAILOK */ } as const
+/** OutList.scale: the server says how many bytes. */
+export const DYNAMIC = -1
+/** Pairs in WantList.areas. */
+export const AREAS = 11
 /** Entries of a list. Pieces of an iovec per message are fewer (buffers.ts SEGMENTS), so that both lists fit one op list. */
 const LIST = 52
 const HIGH = 4294967296
@@ -77,6 +90,11 @@ export function newOutList(): OutList {
     more: false,
     first: 0,
     pushed: 0,
+    total: 0,
+    messages: -1,
+    index: 0,
+    lengthAt: 0,
+    until: Number.POSITIVE_INFINITY,
   }
 }
 export function newWantList(): WantList {
@@ -88,7 +106,7 @@ export function newWantList(): WantList {
     length: words(),
     kind: words(),
     args: new Int32Array(12),
-    areas: new Int32Array(14),
+    areas: new Int32Array(2 * AREAS),
     prefetched: 0,
     from: 0,
     past: 0,

@@ -17,6 +17,9 @@ export const DO = {
   // pointers: strings, structures, counted bytes
   STRING: 8, IN: 9, OUT: 10, INOUT: 11, BYTES_IN: 12, BYTES_OUT: 13, ARRAY: 14, BULK_IN: 15, BULK_OUT: 16, IOV_IN: 17, IOV_OUT: 18,
   FD_SET: 19, MINCORE: 20,
+  // sockets
+  ADDRESS_IN: 50, ADDRESS_OUT: 51, OPTION_IN: 52, OPTION_OUT: 53, SEND_BUFFER: 54, RECEIVE_BUFFER: 55, HEADER_IN: 56, HEADER_OUT: 57,
+  PIECE: 58, SEVERAL: 59,
   // conversions
   MS: 21, TV: 22, SS: 23, IOCTL: 24, FCNTL: 25, PRCTL: 26, PTID: 27, CLONE3: 28, PIDFD: 30, FUTEX: 29, CAP: 31, REM: 32,
   // checks
@@ -34,7 +37,7 @@ export const typeFor = new Int32Array(HINT_ROWS)
 export const errnoFor = new Int32Array(HINT_ROWS).fill(E.NOSYS)
 /** LOCAL.* of a ROUTE.LOCAL call. */
 export const localFor = new Uint8Array(HINT_ROWS)
-/** 1: moved in pieces (args.ts: bulk, iov). */
+/** 1: moved in pieces (args.ts: bulk, iov); 2: by a socket call, which gives nothing back. */
 export const chunked = new Uint8Array(HINT_ROWS)
 /** Bit i: argument i has a prefetch hint. */
 export const hinted = new Uint8Array(HINT_ROWS)
@@ -64,7 +67,15 @@ const CONVERSIONS: Readonly<Record<string, number>> = {
   futex: DO.FUTEX,
   cap: DO.CAP,
   rem: DO.REM,
+  send: DO.SEND_BUFFER,
+  receive: DO.RECEIVE_BUFFER,
+  sendhdr: DO.HEADER_IN,
+  recvhdr: DO.HEADER_OUT,
+  piece: DO.PIECE,
+  several: DO.SEVERAL,
 }
+/** Message cells of a conversion that fills more than one. */
+export const CELLS: Readonly<Record<string, number>> = { clone3: 7, sendhdr: 4, recvhdr: 5 }
 const CHECKS: Readonly<Record<string, number>> = {
   how: DO.HOW,
   sigset: DO.SIGSET,
@@ -93,11 +104,12 @@ export function cellsOf(row: Row, args: readonly ArgSpec[]): Cell[] {
     const known = arg >= 0 || name === 'null' || name === 'sp' || name in CONSTANTS || /^-?\d+$/.test(name)
     if (!known) throw new Error(`${row[1]}: no argument ${word}`)
     const at = check || conversion === 'len' ? -1 : cell
-    if (!check) cell += conversion === 'clone3' ? 7 : 1
+    if (!check) cell += CELLS[conversion] ?? 1
     return { text: word, arg, cell: conversion === 'len' ? cell - 1 : at, conversion }
   })
 }
 
+const SOCKET_DATA: ReadonlySet<string> = new Set(['FS.SEND', 'FS.RECV'])
 const MASKED: ReadonlySet<string> = new Set(['FS.POLL', 'FS.SELECT', 'FS.EPOLL_WAIT'])
 const MASKS: ReadonlySet<string> = new Set(['sigset', 'sigset_argpack'])
 
@@ -122,7 +134,7 @@ function compileRow(row: Row): void {
   const cells = isMessage ? cellsOf(row, args) : []
   pointers[nr] = args.some(a => a.kind !== 'value') || cells.some(c => c.conversion !== '') ? 1 : 0
   if (MASKED.has(to)) maskCell[nr] = cells.find(c => c.cell >= 0 && MASKS.has(args[c.arg]?.type ?? ''))?.cell ?? -1
-  if (args.some(a => a.kind === 'bulk' || a.kind === 'iov')) chunked[nr] = 1
+  if (args.some(a => a.kind === 'bulk' || a.kind === 'iov' || a.kind === 'msghdr')) chunked[nr] = SOCKET_DATA.has(to) ? 2 : 1
   start[nr] = program.length
   for (const cell of cells) compileCell(cell, args, cells)
   emit(DO.END)
@@ -152,6 +164,9 @@ function compileCell(c: Cell, args: readonly ArgSpec[], cells: readonly Cell[]):
   else if (c.text === 'sp') emit(DO.SP, 0, c.cell)
   else if (c.arg < 0) emit(DO.CONST, 0, c.cell, CONSTANTS[c.text] ?? Number(c.text))
   else if (c.conversion === 'len') return
+  else if (c.conversion === 'several') emit(DO.SEVERAL, c.arg, c.cell, args.length > 4 ? 1 : 0)
+  else if (c.conversion === 'send' || c.conversion === 'receive')
+    emit(CONVERSIONS[c.conversion] as number, c.arg, c.cell, args[c.arg]?.count)
   else if (c.conversion !== '')
     emit(CONVERSIONS[c.conversion] ?? -1, c.arg, c.cell, args[c.arg]?.out ? 1 : 0, args[c.arg]?.optional ? 1 : 0)
   else compileArg(c.arg, c.cell, args, cells)
@@ -166,6 +181,7 @@ function compileArg(i: number, cell: number, args: readonly ArgSpec[], cells: re
   else if (a.kind === 'struct' && !a.out) emit(DO.IN, i, cell, a.size, optional)
   else if (a.kind === 'struct') emit(a.in ? DO.INOUT : DO.OUT, i, cell, a.size, optional, a.copied, a.when)
   else if (a.kind === 'bulk') emit(a.in ? DO.BULK_IN : DO.BULK_OUT, i, cell, a.count, lengthCell)
+  else if (a.kind === 'sockaddr') emit(addressStep(a), i, cell, a.count, optional)
   else if (a.kind === 'iov') emit(a.in ? DO.IOV_IN : DO.IOV_OUT, i, cell, a.count, lengthCell)
   else if (a.kind === 'fd_set') emit(DO.FD_SET, i, cell, a.count, optional)
   else if (a.type === 'mincore') emit(DO.MINCORE, i, cell, a.count)
@@ -173,6 +189,11 @@ function compileArg(i: number, cell: number, args: readonly ArgSpec[], cells: re
   else if (a.in)
     emit(DO.BYTES_IN, i, cell, a.count, a.size, lengthCell, a.name === 'value' || a.name === 'how' ? E.TOOBIG : E.INVAL)
   else emit(DO.BYTES_OUT, i, cell, a.count, a.size, lengthCell)
+}
+
+function addressStep(a: ArgSpec): number {
+  if (a.type === 'optval') return a.in ? DO.OPTION_IN : DO.OPTION_OUT
+  return a.in ? DO.ADDRESS_IN : DO.ADDRESS_OUT
 }
 
 /** A value, unless the buffer it counts has put it (clamped) in its cell already; file offsets move on with the pieces. */
@@ -184,6 +205,7 @@ function compileValue(i: number, cell: number, args: readonly ArgSpec[]): void {
   else if (
     counted !== undefined &&
     counted.kind !== 'iov' &&
+    counted.kind !== 'sockaddr' &&
     (counted.kind === 'bulk' || (counted.out !== counted.in && counted.type !== 'mincore'))
   )
     return

@@ -16,6 +16,7 @@ import {
   structure,
   type Texts,
 } from './strace-arguments.ts'
+import { SOCKET_CALLS } from './strace-sockets.ts'
 import { bitNumbers, direntCount, i64, polled, STRUCT_FORMATS, type StructFormat, u32 } from './strace-structs.ts'
 import { address, date, flags, hex, hex64, mode, oneOf, openFlags, quote, quoteHex, signal } from './strace-values.ts'
 import { CAPABILITIES } from './xlat.ts'
@@ -283,6 +284,7 @@ const CALLS: Readonly<Record<string, (s: Shown) => Texts>> = {
   prctl: prctlTexts, clone: cloneTexts, clone3: clone3Texts, futex: futexTexts, select: selectTexts, pselect6: selectTexts,
   sched_setaffinity: affinity, sched_getaffinity: affinity, statx: statxTexts, getcwd: cwdText, readlink: linkText,
   readlinkat: linkText, getrandom: randomText, waitid: waitidTexts, personality,
+  ...SOCKET_CALLS,
   mremap: s => (low(s, 3) & 6 ? plain(s) : withoutLast(s)),
   preadv: withoutLast, pwritev: withoutLast,
   preadv2: s => [...plain(s).slice(0, 4), flags('rwf', low(s, 5))],

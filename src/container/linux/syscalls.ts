@@ -8,7 +8,8 @@
 //   name        that argument (pointers become grants)     -100, 577, AT_FDCWD   a constant     null   an empty grant     sp   %rsp
 //   name.word   converted: ms (milliseconds → timespec, negative → null), tv (timeval → timespec), ss (pselect6's {set, size}),
 //               ioctl fcntl prctl cap (data as the command or version says), len (bytes of an iovec), ptid, pidfd, futex,
-//               rem, clone3 (seven cells)
+//               rem, clone3 (seven cells), send and receive (a socket's buffer), sendhdr and recvhdr (a message header: four
+//               cells, five), several (flags of a call about several messages), piece (which piece of a call in pieces)
 //   ?name.word  no cell, a check: how, sigset (8 when the argument before isn't null), positive, nonnegative, current (-1 or
 //               more), nokey, word (the futex still holds the value)
 // A note says what is missing; a row with one is partial, without one full.
@@ -30,7 +31,6 @@ export type Target =
 export type Row = readonly [nr: number, name: string, args: string, to: Target, cells?: string, note?: string]
 export type Level = 'full' | 'partial' | 'refused'
 
-const SOCKETS = 'no network server yet'
 const NAMESPACES = 'machines nest by domains, not by namespaces'
 const PRIVILEGED = "would change the host's kernel"
 const GONE = 'not in Linux any more either'
@@ -46,8 +46,8 @@ const XAT = 'new in Linux 6.13; callers fall back'
 
 // biome-ignore format: a table
 export const SYSCALLS: readonly Row[] = [
-  [0, 'read', 'fd buf:>bulk[count] count:size', 'FS.READ'],
-  [1, 'write', 'fd buf:<bulk[count] count:size', 'FS.WRITE'],
+  [0, 'read', 'fd buf:>bulk[count] count:size', 'FS.READ', 'fd buf count buf.piece'],
+  [1, 'write', 'fd buf:<bulk[count] count:size', 'FS.WRITE', 'fd buf count buf.piece'],
   [2, 'open', 'path flags:|open mode', 'FS.OPEN', 'AT_FDCWD path flags mode'],
   [3, 'close', 'fd', 'FS.CLOSE'],
   [4, 'stat', 'path statbuf:>stat', 'FS.STAT', 'AT_FDCWD path statbuf 0'],
@@ -65,8 +65,8 @@ export const SYSCALLS: readonly Row[] = [
   [16, 'ioctl', 'fd cmd:=ioctl arg:addr', 'FS.IOCTL', 'fd cmd arg arg.ioctl', 'terminal, file and pipe commands'],
   [17, 'pread64', 'fd buf:>bulk[count] count:size offset:off', 'FS.PREAD64'],
   [18, 'pwrite64', 'fd buf:<bulk[count] count:size offset:off', 'FS.PWRITE64'],
-  [19, 'readv', 'fd iov:>iov[iovcnt] iovcnt:size', 'FS.READV', 'fd iov iov.len -1 0'],
-  [20, 'writev', 'fd iov:<iov[iovcnt] iovcnt:size', 'FS.WRITEV', 'fd iov iov.len -1 0'],
+  [19, 'readv', 'fd iov:>iov[iovcnt] iovcnt:size', 'FS.READV', 'fd iov iov.len -1 0 iov.piece'],
+  [20, 'writev', 'fd iov:<iov[iovcnt] iovcnt:size', 'FS.WRITEV', 'fd iov iov.len -1 0 iov.piece'],
   [21, 'access', 'path mode:|access', 'FS.ACCESS', 'AT_FDCWD path mode 0'],
   [22, 'pipe', 'pipefd:>pipefd', 'FS.PIPE', 'pipefd 0'],
   [23, 'select', 'nfds:int readfds:<>fd_set[nfds]? writefds:<>fd_set[nfds]? exceptfds:<>fd_set[nfds]? timeout:<timeval?', 'FS.SELECT', 'nfds readfds writefds exceptfds timeout.tv null', LEFT],
@@ -87,21 +87,21 @@ export const SYSCALLS: readonly Row[] = [
   [38, 'setitimer', 'which:=itimer new_value:<itimerval? old_value:>itimerval?', 'PM.SETITIMER'],
   [39, 'getpid', '', 'PM.GETPID'],
   [40, 'sendfile', 'out_fd:fd in_fd:fd offset:<>off? count:size', 'FS.SENDFILE'],
-  [41, 'socket', 'domain:=socket_family type:|socket_type protocol:int', 'EAFNOSUPPORT', '', SOCKETS],
-  [42, 'connect', 'sockfd:fd addr addrlen:int', 'ENOTSOCK', '', SOCKETS],
-  [43, 'accept', 'sockfd:fd addr addrlen:addr', 'ENOTSOCK', '', SOCKETS],
-  [44, 'sendto', 'sockfd:fd buf:addr len:size flags:hex dest_addr:addr addrlen:int', 'ENOTSOCK', '', SOCKETS],
-  [45, 'recvfrom', 'sockfd:fd buf:addr len:size flags:hex src_addr:addr addrlen:addr', 'ENOTSOCK', '', SOCKETS],
-  [46, 'sendmsg', 'sockfd:fd msg:addr flags:hex', 'ENOTSOCK', '', SOCKETS],
-  [47, 'recvmsg', 'sockfd:fd msg:addr flags:hex', 'ENOTSOCK', '', SOCKETS],
-  [48, 'shutdown', 'sockfd:fd how:int', 'ENOTSOCK', '', SOCKETS],
-  [49, 'bind', 'sockfd:fd addr addrlen:int', 'ENOTSOCK', '', SOCKETS],
-  [50, 'listen', 'sockfd:fd backlog:int', 'ENOTSOCK', '', SOCKETS],
-  [51, 'getsockname', 'sockfd:fd addr addrlen:addr', 'ENOTSOCK', '', SOCKETS],
-  [52, 'getpeername', 'sockfd:fd addr addrlen:addr', 'ENOTSOCK', '', SOCKETS],
-  [53, 'socketpair', 'domain:=socket_family type:|socket_type protocol:int sv:addr', 'EAFNOSUPPORT', '', SOCKETS],
-  [54, 'setsockopt', 'sockfd:fd level:int optname:int optval:addr optlen:int', 'ENOTSOCK', '', SOCKETS],
-  [55, 'getsockopt', 'sockfd:fd level:int optname:int optval:addr optlen:addr', 'ENOTSOCK', '', SOCKETS],
+  [41, 'socket', 'domain:=socket_family type:int protocol:int', 'FS.SOCKET'],
+  [42, 'connect', 'sockfd:fd addr:<sockaddr[addrlen] addrlen:int', 'FS.CONNECT', 'sockfd addr'],
+  [43, 'accept', 'sockfd:fd addr:>sockaddr[addrlen]? addrlen:socklen', 'FS.ACCEPT', 'sockfd addr 0'],
+  [44, 'sendto', 'sockfd:fd buf:<bulk[len] len:size flags:|msg dest_addr:<sockaddr[addrlen]? addrlen:int', 'FS.SEND', 'sockfd flags buf.send dest_addr null buf.piece'],
+  [45, 'recvfrom', 'sockfd:fd buf:>bulk[len] len:size flags:|msg src_addr:>sockaddr[addrlen]? addrlen:socklen', 'FS.RECV', 'sockfd flags buf.receive src_addr null null buf.piece'],
+  [46, 'sendmsg', 'sockfd:fd msg:<msghdr flags:|msg', 'FS.SEND', 'sockfd flags msg.sendhdr'],
+  [47, 'recvmsg', 'sockfd:fd msg:<>msghdr flags:|msg', 'FS.RECV', 'sockfd flags msg.recvhdr'],
+  [48, 'shutdown', 'sockfd:fd how:=shutdown', 'FS.SHUTDOWN'],
+  [49, 'bind', 'sockfd:fd addr:<sockaddr[addrlen] addrlen:int', 'FS.BIND', 'sockfd addr'],
+  [50, 'listen', 'sockfd:fd backlog:int', 'FS.LISTEN'],
+  [51, 'getsockname', 'sockfd:fd addr:>sockaddr[addrlen] addrlen:socklen', 'FS.GETSOCKNAME', 'sockfd addr'],
+  [52, 'getpeername', 'sockfd:fd addr:>sockaddr[addrlen] addrlen:socklen', 'FS.GETPEERNAME', 'sockfd addr'],
+  [53, 'socketpair', 'domain:=socket_family type:int protocol:int sv:>pipefd', 'FS.SOCKETPAIR'],
+  [54, 'setsockopt', 'sockfd:fd level:=socket_level optname:int optval:<optval[optlen] optlen:int', 'FS.SETSOCKOPT'],
+  [55, 'getsockopt', 'sockfd:fd level:=socket_level optname:int optval:>optval[optlen] optlen:socklen', 'FS.GETSOCKOPT', 'sockfd level optname optval'],
   [56, 'clone', 'flags:|clone stack:addr parent_tid:addr child_tid:addr tls', 'PM.FORK', 'flags stack parent_tid.ptid child_tid tls 0 parent_tid.pidfd', 'no namespaces'],
   [57, 'fork', '', 'PM.FORK', '17 0 null 0 0 0 null'],
   [58, 'vfork', '', 'PM.FORK', '16657 0 null 0 0 0 null'],
@@ -334,18 +334,18 @@ export const SYSCALLS: readonly Row[] = [
   [285, 'fallocate', 'fd mode:|fallocate offset:off len:off', 'FS.FALLOCATE'],
   [286, 'timerfd_settime', 'fd flags:|timerfd_settime new_value:<itimerspec old_value:>itimerspec?', 'FS.TIMERFD_SETTIME'],
   [287, 'timerfd_gettime', 'fd curr_value:>itimerspec', 'FS.TIMERFD_GETTIME'],
-  [288, 'accept4', 'sockfd:fd addr addrlen:addr flags:|socket_type', 'ENOTSOCK', '', SOCKETS],
+  [288, 'accept4', 'sockfd:fd addr:>sockaddr[addrlen]? addrlen:socklen flags:|socket_flags', 'FS.ACCEPT', 'sockfd addr flags'],
   [289, 'signalfd4', 'fd mask:<sigset sizemask:size flags:|signalfd', 'FS.SIGNALFD'],
   [290, 'eventfd2', 'initval:uint flags:|eventfd', 'FS.EVENTFD'],
   [291, 'epoll_create1', 'flags:|epoll_create', 'FS.EPOLL_CREATE'],
   [292, 'dup3', 'oldfd:fd newfd:fd flags:|pipe', 'FS.DUP2'],
   [293, 'pipe2', 'pipefd:>pipefd flags:|pipe', 'FS.PIPE'],
   [294, 'inotify_init1', 'flags:|inotify_init', 'ENOSYS', '', INOTIFY],
-  [295, 'preadv', 'fd iov:>iov[iovcnt] iovcnt:size pos:off pos_h:off', 'FS.READV', '?pos.nonnegative fd iov iov.len pos 0'],
-  [296, 'pwritev', 'fd iov:<iov[iovcnt] iovcnt:size pos:off pos_h:off', 'FS.WRITEV', '?pos.nonnegative fd iov iov.len pos 0'],
+  [295, 'preadv', 'fd iov:>iov[iovcnt] iovcnt:size pos:off pos_h:off', 'FS.READV', '?pos.nonnegative fd iov iov.len pos 0 iov.piece'],
+  [296, 'pwritev', 'fd iov:<iov[iovcnt] iovcnt:size pos:off pos_h:off', 'FS.WRITEV', '?pos.nonnegative fd iov iov.len pos 0 iov.piece'],
   [297, 'rt_tgsigqueueinfo', 'tgid:pid tid:pid sig:signo info:<siginfo', 'PM.TGSIGQUEUEINFO'],
   [298, 'perf_event_open', 'attr:addr pid cpu:int group_fd:fd flags:hex', 'ENOSYS', '', 'no performance counters'],
-  [299, 'recvmmsg', 'sockfd:fd msgvec:addr vlen:uint flags:hex timeout:addr', 'ENOTSOCK', '', SOCKETS],
+  [299, 'recvmmsg', 'sockfd:fd msgvec:<>mmsghdr vlen:uint flags:|msg timeout:addr', 'FS.RECV', 'sockfd flags.several msgvec.recvhdr', LEFT],
   [300, 'fanotify_init', 'flags:hex event_f_flags:hex', 'ENOSYS', '', 'no fanotify'],
   [301, 'fanotify_mark', 'fanotify_fd:fd flags:hex mask:hex dirfd path:addr', 'ENOSYS', '', 'no fanotify'],
   [302, 'prlimit64', 'pid resource:=rlimit new_limit:<rlimit? old_limit:>rlimit?', 'PM.PRLIMIT64'],
@@ -353,7 +353,7 @@ export const SYSCALLS: readonly Row[] = [
   [304, 'open_by_handle_at', 'mount_fd:fd handle:addr flags:|open', 'EPERM', '', 'files have no handles'],
   [305, 'clock_adjtime', 'clockid:=clock buf:addr', 'EPERM', '', "the clock is the machine's"],
   [306, 'syncfs', 'fd', 'FS.SYNCFS'],
-  [307, 'sendmmsg', 'sockfd:fd msgvec:addr vlen:uint flags:hex', 'ENOTSOCK', '', SOCKETS],
+  [307, 'sendmmsg', 'sockfd:fd msgvec:<mmsghdr vlen:uint flags:|msg', 'FS.SEND', 'sockfd flags.several msgvec.sendhdr'],
   [308, 'setns', 'fd nstype:|clone', 'EPERM', '', NAMESPACES],
   [309, 'getcpu', 'cpu:>uint? node:>uint? unused:addr', 'PM.GETCPU'],
   [310, 'process_vm_readv', 'pid local_iov:addr liovcnt:ulong remote_iov:addr riovcnt:ulong flags:hex', 'ENOSYS', '', "no reaching into another process's memory"],
@@ -373,8 +373,8 @@ export const SYSCALLS: readonly Row[] = [
   [324, 'membarrier', 'cmd:=membarrier flags:uint cpu_id:int', 'VM.MEMBARRIER'],
   [325, 'mlock2', 'addr length:size flags:int', 'VM.MLOCK'],
   [326, 'copy_file_range', 'fd_in:fd off_in:<>off? fd_out:fd off_out:<>off? len:size flags:uint', 'FS.COPY_FILE_RANGE'],
-  [327, 'preadv2', 'fd iov:>iov[iovcnt] iovcnt:size pos:off pos_h:off flags:|rwf', 'FS.READV', '?pos.current fd iov iov.len pos flags'],
-  [328, 'pwritev2', 'fd iov:<iov[iovcnt] iovcnt:size pos:off pos_h:off flags:|rwf', 'FS.WRITEV', '?pos.current fd iov iov.len pos flags'],
+  [327, 'preadv2', 'fd iov:>iov[iovcnt] iovcnt:size pos:off pos_h:off flags:|rwf', 'FS.READV', '?pos.current fd iov iov.len pos flags iov.piece'],
+  [328, 'pwritev2', 'fd iov:<iov[iovcnt] iovcnt:size pos:off pos_h:off flags:|rwf', 'FS.WRITEV', '?pos.current fd iov iov.len pos flags iov.piece'],
   [329, 'pkey_mprotect', 'addr length:size prot:|prot pkey:int', 'VM.MPROTECT', '?pkey.nokey addr length prot', 'key -1 only, as where the processor has none'],
   [330, 'pkey_alloc', 'flags:uint access_rights:hex', 'ENOSPC', '', 'as where the processor has no protection keys'],
   [331, 'pkey_free', 'pkey:int', 'EINVAL', '', 'as where the processor has no protection keys'],

@@ -1,10 +1,12 @@
-// Inodes without a name: pipes (pipefs), and anonymous inodes (eventfd, timerfd, epoll, streams of the host). Each is a file system
+// Inodes without a name: pipes (pipefs), sockets (sockfs), anonymous inodes (eventfd, timerfd, epoll, streams of the host). Each is a file system
 // nobody can look into; only fstat and /proc/PID/fd show them.
 import { E } from '../../abi/errno.ts'
+import { S } from '../../abi/fcntl.ts'
 import type { FsType, Inode, Stat } from './inode.ts'
-import { ANON_DEV, type FsState, PIPE_DEV } from './state.ts'
+import { ANON_DEV, type FsState, PIPE_DEV, SOCK_DEV } from './state.ts'
 
 const PIPEFS_MAGIC = 0x50495045
+const SOCKFS_MAGIC = 0x534f434b
 const ANON_INODE_FS_MAGIC = 0x09041934
 const BLOCK = 4096
 
@@ -67,25 +69,35 @@ interface AnonInode extends Inode {
   /** Real time of creation, ms. */
   born: number
 }
-/** The two file systems, one pair per machine. */
+/** The file systems, one of each per machine. */
 export interface Nameless {
   pipefs: FsType
+  sockfs: FsType
   anonfs: FsType
 }
 export function nameless(): Nameless {
   return {
     pipefs: namelessFs('pipefs', PIPE_DEV, PIPEFS_MAGIC),
+    sockfs: namelessFs('sockfs', SOCK_DEV, SOCKFS_MAGIC),
     anonfs: namelessFs('anon_inodefs', ANON_DEV, ANON_INODE_FS_MAGIC),
   }
 }
 
-/** A fresh inode of pipefs (mode S_IFIFO) or anon_inodefs (mode 0600, no type), with no references yet. */
-export function anonInode(state: FsState, mode: number, uid: number, gid: number, rdev: number): Inode {
-  const { pipefs, anonfs } = state.nameless
-  const fs = (mode & 0o170000) === 0o010000 ? pipefs : anonfs
+/** A fresh inode of pipefs (mode S_IFIFO), sockfs (S_IFSOCK) or anon_inodefs (mode 0600, no type), with no references yet. */
+export function anonInode(
+  state: FsState,
+  mode: number,
+  uid: number,
+  gid: number,
+  rdev: number,
+  ino = state.nextIno++,
+): Inode {
+  const { pipefs, sockfs, anonfs } = state.nameless
+  const type = mode & S.IFMT
+  const fs = type === S.IFIFO ? pipefs : type === S.IFSOCK ? sockfs : anonfs
   const inode: AnonInode = {
     fs,
-    ino: state.nextIno++,
+    ino,
     mode,
     uid,
     gid,

@@ -10,7 +10,7 @@ import type { Inode, OpenFile } from './inode.ts'
 import { WALK, Walk, walk } from './namei.ts'
 import { pathOf, putText } from './path.ts'
 import { permission } from './permission.ts'
-import { dropFile, type FsState, fprocOf, newFile } from './state.ts'
+import { callerOf, dropFile, type FsState, fprocOf, newFile } from './state.ts'
 
 const nd = new Walk()
 const st = emptyStat()
@@ -80,7 +80,7 @@ function execRead(state: FsState, m: Message, from: number): number {
   const file = execFile(state, int(m, 0))
   if (file === null) return -E.BADF
   const len = Math.min(high(m, 1), ulong(m, 2))
-  return file.ops.read(file, uint(m, 1), len, ulong(m, 3), { endpoint: from, nonblock: true })
+  return file.ops.read(file, uint(m, 1), len, ulong(m, 3), callerOf(state, from, true, 0, len))
 }
 function execMap(state: FsState, m: Message): number {
   const file = execFile(state, int(m, 0))

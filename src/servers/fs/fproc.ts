@@ -19,6 +19,7 @@ import { parsePath, textAt } from './path.ts'
 import { undoFifoOpen } from './pipe.ts'
 import { finishWait, stopWaiting } from './poll.ts'
 import { cancelFile } from './readwrite.ts'
+import { cancelSocket } from './socket.ts'
 import { openSpecial, openStream } from './special.ts'
 import { dropSplice } from './splice.ts'
 import {
@@ -249,6 +250,11 @@ function cancel(state: FsState, endpoint: number): number {
       if (result !== SUSPEND) resume(state, row, result)
       return 0
     }
+    case WAIT.SOCKET: {
+      const result = cancelSocket(state, row)
+      if (result !== SUSPEND) resume(state, row, result)
+      return 0
+    }
     case WAIT.POLL:
     case WAIT.SELECT:
       finishWait(state, row, -E.RESTARTNOHAND)
@@ -271,6 +277,7 @@ function forget(state: FsState, row: Row): void {
 function abandon(state: FsState, row: Row): void {
   if (row.kind === WAIT.FILE) cancelFile(row.file as OpenFile, row.endpoint)
   else if (row.kind === WAIT.DEVICE) cancelDevice(state, row)
+  else if (row.kind === WAIT.SOCKET) cancelSocket(state, row)
   else if (row.kind === WAIT.POLL || row.kind === WAIT.SELECT || row.kind === WAIT.EPOLL) stopWaiting(state, row)
   else forget(state, row)
   drop(state, row)

@@ -21,6 +21,8 @@ import { pidfdCalls } from './pidfd.ts'
 import { pollCalls, waitExpired } from './poll.ts'
 import { readwriteCalls } from './readwrite.ts'
 import { signalfdCalls } from './signalfd.ts'
+import { sdevCalls } from './socket.ts'
+import { socketCalls } from './socket-calls.ts'
 import { spliceCalls } from './splice.ts'
 import { createState, type Facts, type FsState } from './state.ts'
 import type { Store } from './store.ts'
@@ -59,6 +61,8 @@ export function fsCalls(state: FsState): CallVector {
     ...pidfdCalls(state),
     ...mapCalls(state),
     ...cdevCalls(state),
+    ...sdevCalls(state),
+    ...socketCalls(state),
     ...fprocCalls(state),
   }
 }

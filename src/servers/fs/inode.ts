@@ -64,8 +64,8 @@ export interface FsType {
   removexattr?(inode: Inode, name: string): number
 }
 
-/** Caller of an operation that may have to wait: the endpoint, and where the answer goes. */
-export interface Caller { endpoint: number; nonblock: boolean }
+/** Caller of an operation that may have to wait: the endpoint, and which piece of its call this is (protocol/fs.ts, READ). */
+export interface Caller { endpoint: number; nonblock: boolean; done: number; total: number }
 
 /** What can be done with an open file. Offsets `at` are arena byte offsets (grants). Results ≥ 0, -errno or SUSPEND. */
 export interface FileOps {

@@ -9,7 +9,7 @@ import { getIo, installFile } from './filedes.ts'
 import type { Fproc, OpenFile } from './inode.ts'
 import { pipeOf } from './pipe.ts'
 import { openPeer } from './special.ts'
-import { dropFile, type FsState, fprocOf } from './state.ts'
+import { callerOf, dropFile, type FsState, fprocOf } from './state.ts'
 
 const FIONREAD = 0x541b
 const FIONBIO = 0x5421
@@ -57,10 +57,7 @@ function ioctl(state: FsState, m: Message, from: number): number {
       if (file.ops.ioctl !== undefined) return peer(state, fproc, file, int(m, 2), from)
   }
   if (file.ops.ioctl === undefined) return -E.NOTTY
-  const caller = state.caller
-  caller.endpoint = from
-  caller.nonblock = false
-  return file.ops.ioctl(file, cmd, long(m, 2), at, len, caller)
+  return file.ops.ioctl(file, cmd, long(m, 2), at, len, callerOf(state, from, false, 0, 0))
 }
 
 function setFlag(file: OpenFile, flag: number, on: boolean): void {

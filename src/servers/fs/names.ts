@@ -39,6 +39,20 @@ function mkdir(state: FsState, m: Message, from: number): number {
   return typeof made === 'number' ? made : 0
 }
 
+/** A socket's name (bind(2)): → its directory's entry, left in `made`; 0 or -errno. */
+export function makeSocketNode(state: FsState, fproc: Fproc, path: Path, mode: number, made: Walk): number {
+  const free = target(state, fproc, made, AT.FDCWD, path, false)
+  if (free < 0) return free
+  const dir = made.parent as Inode
+  const may = mayCreate(dir, fproc.cred)
+  if (may < 0) return may
+  const bits = newMode(dir, S.IFSOCK | (mode & ~fproc.context.umask), fproc.cred)
+  const inode = dir.fs.create(dir, made.name, bits, fproc.cred.fsuid, newGroup(dir, fproc.cred), 0)
+  if (typeof inode === 'number') return inode
+  made.inode = inode
+  return 0
+}
+
 function mknod(state: FsState, m: Message, from: number): number {
   const fproc = fprocOf(state, from)
   if (fproc === undefined) return -E.SRCH

@@ -9,7 +9,7 @@ import { FS } from '../../protocol/fs.ts'
 import { FILE_MAX, SIGXFSZ, sizeOf } from './extent.ts'
 import { getFile, getIo } from './filedes.ts'
 import type { Fproc, OpenFile } from './inode.ts'
-import { type FsState, fprocOf } from './state.ts'
+import { callerOf, type FsState, fprocOf } from './state.ts'
 
 const NOT_READABLE = O.PATH | O.WRONLY
 /** Reads from here on are worth a descriptor of the reader's own. */
@@ -37,9 +37,9 @@ function fileOf(fproc: Fproc | undefined, fd: number): OpenFile | null {
 function read(state: FsState, m: Message, from: number): number {
   const file = readable(fprocOf(state, from), int(m, 0))
   if (file === null) return -E.BADF
-  return readAt(state, file, m, from, file.pos, true, 0)
+  return readAt(state, file, m, from, file.pos, true, 0, 3)
 }
-/** Read into the grant of cell 1, `len` in cell 2, at `pos`; `move` the file's own offset. */
+/** Read into the grant of cell 1, `len` in cell 2, at `pos`; `move` the file's own offset. Cell `piece`: which piece of the call. */
 function readAt(
   state: FsState,
   file: OpenFile,
@@ -48,15 +48,18 @@ function readAt(
   pos: number,
   move: boolean,
   flags: number,
+  piece: number,
 ): number {
   const asked = long(m, 2)
   if (asked < 0) return asked
-  const caller = state.caller
-  caller.endpoint = from
-  caller.nonblock = (file.flags & O.NONBLOCK) !== 0 || (flags & RWF.NOWAIT) !== 0
+  const done = int(m, piece)
+  const later = pos < 0 && done > 0 // a stream that gave what there was does not wait for more
+  const nonblock = later || (file.flags & O.NONBLOCK) !== 0 || (flags & RWF.NOWAIT) !== 0
+  const caller = callerOf(state, from, nonblock, done, high(m, piece))
   const len = Math.min(asked, high(m, 1))
   let bytes = len >= DIRECT_MIN && pos >= 0 ? readDirect(state, file, int(m, 1), from, len, pos) : -E.AGAIN
   if (bytes < 0) bytes = file.ops.read(file, int(m, 1), len, pos, caller)
+  if (later && bytes === -E.AGAIN) return 0
   if (bytes > 0 && move && pos >= 0) file.pos = pos + bytes
   return bytes
 }
@@ -80,7 +83,7 @@ function write(state: FsState, m: Message, from: number): number {
   const fproc = fprocOf(state, from)
   const file = fileOf(fproc, int(m, 0))
   if (file === null || !isWritable(file)) return -E.BADF
-  return writeAt(state, fproc as Fproc, file, m, from, file.pos, true, 0)
+  return writeAt(state, fproc as Fproc, file, m, from, file.pos, true, 0, 3)
 }
 function writeAt(
   state: FsState,
@@ -91,12 +94,12 @@ function writeAt(
   at: number,
   move: boolean,
   flags: number,
+  piece: number,
 ): number {
   const asked = long(m, 2)
   if (asked < 0) return asked
-  const caller = state.caller
-  caller.endpoint = from
-  caller.nonblock = (file.flags & O.NONBLOCK) !== 0 || (flags & RWF.NOWAIT) !== 0
+  const nonblock = (file.flags & O.NONBLOCK) !== 0 || (flags & RWF.NOWAIT) !== 0
+  const caller = callerOf(state, from, nonblock, int(m, piece), high(m, piece))
   let len = Math.min(asked, high(m, 1))
   let pos = at
   if (pos >= 0) {
@@ -137,14 +140,14 @@ function pread(state: FsState, m: Message, from: number, offset: number, flags: 
   if (file === null) return -E.BADF
   if (file.pos < 0) return -E.SPIPE
   if ((file.flags & NOT_READABLE) !== 0) return -E.BADF
-  return readAt(state, file, m, from, offset, false, flags)
+  return readAt(state, file, m, from, offset, false, flags, 5)
 }
 function pwrite(state: FsState, m: Message, from: number, offset: number, flags: number): number {
   const fproc = fprocOf(state, from)
   const file = fileOf(fproc, int(m, 0))
   if (file === null) return -E.BADF
   if (file.pos < 0) return -E.SPIPE
-  return isWritable(file) ? writeAt(state, fproc as Fproc, file, m, from, offset, false, flags) : -E.BADF
+  return isWritable(file) ? writeAt(state, fproc as Fproc, file, m, from, offset, false, flags, 5) : -E.BADF
 }
 
 /** The flags of preadv2 and pwritev2 are looked at when all else is good and there is something to move. */
@@ -157,7 +160,7 @@ function readv(state: FsState, m: Message, from: number): number {
   const file = readable(fprocOf(state, from), int(m, 0))
   if (file !== null && badFlags(m, RWF_ALL)) return -E.OPNOTSUPP
   if (offset !== -1) return pread(state, m, from, offset, int(m, 4))
-  return file === null ? -E.BADF : readAt(state, file, m, from, file.pos, true, int(m, 4))
+  return file === null ? -E.BADF : readAt(state, file, m, from, file.pos, true, int(m, 4), 5)
 }
 function writev(state: FsState, m: Message, from: number): number {
   const fproc = fprocOf(state, from)
@@ -168,7 +171,7 @@ function writev(state: FsState, m: Message, from: number): number {
   if (badFlags(m, RWF_ALL)) return -E.OPNOTSUPP
   if ((flags & RWF.APPEND) !== 0 && (flags & RWF.NOAPPEND) !== 0) return -E.INVAL
   if (offset !== -1) return pwrite(state, m, from, offset, flags)
-  return writeAt(state, fproc as Fproc, file, m, from, file.pos, true, flags)
+  return writeAt(state, fproc as Fproc, file, m, from, file.pos, true, flags, 5)
 }
 
 /** Blocked in a file's own operation: the answer it gets when a signal is due. */

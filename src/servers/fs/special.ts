@@ -9,7 +9,7 @@ import { addSlave, ptyDirectory } from './devfs.ts'
 import type { Fproc, Inode, OpenFile } from './inode.ts'
 import { MEM_MAJOR, memoryDevice } from './memdev.ts'
 import { openFifo } from './pipe.ts'
-import { dropFile, type FsState, newFile } from './state.ts'
+import { callerOf, dropFile, type FsState, newFile } from './state.ts'
 
 const OPEN_ONLY = O.CREAT | O.EXCL | O.TRUNC | O.NOCTTY | O.CLOEXEC
 const PTMX = 2
@@ -54,8 +54,7 @@ export function openStream(state: FsState, n: number, endpoint: number, access: 
 /** Number of the pty whose master this is, or -errno. */
 export function ptyNumber(state: FsState, master: OpenFile, endpoint: number): number {
   const at = state.sys.buffer
-  const caller = { endpoint, nonblock: true }
-  const r = master.ops.ioctl?.(master, TIOCGPTN, 0, at, 4, caller) ?? -E.NOTTY
+  const r = master.ops.ioctl?.(master, TIOCGPTN, 0, at, 4, callerOf(state, endpoint, true, 0, 0)) ?? -E.NOTTY
   return r < 0 ? r : state.sys.view.getUint32(at, true)
 }
 /** A new master: its slave's name appears, and goes with it. */

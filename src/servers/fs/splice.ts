@@ -14,7 +14,7 @@ import { type Pipe, peekPipe, pipeOf, skipPipe } from './pipe.ts'
 import { isFull, PAGE } from './pipe-buffer.ts'
 import { leave } from './poll.ts'
 import { limited } from './readwrite.ts'
-import { dropFile, type FsState, fprocOf, type Row, resume, suspend, WAIT } from './state.ts'
+import { callerOf, dropFile, type FsState, fprocOf, type Row, resume, suspend, WAIT } from './state.ts'
 
 const SPLICE_F_NONBLOCK = 2
 const SPLICE_F_ALL = 15
@@ -71,9 +71,7 @@ function peek(state: FsState, source: Pipe, bytes: number): number {
   return source.writers === 0 ? 0 : PENDING_IN
 }
 function fetch(state: FsState, move: Move, bytes: number, endpoint: number): number {
-  const caller = state.caller
-  caller.endpoint = endpoint
-  caller.nonblock = true
+  const caller = callerOf(state, endpoint, true, 0, bytes)
   const pos = move.fromAt >= 0 ? move.fromAt : move.from.pos
   const got = move.from.ops.read(move.from, state.sys.buffer, bytes, pos, caller)
   return got === -E.AGAIN ? PENDING_IN : got
@@ -81,15 +79,12 @@ function fetch(state: FsState, move: Move, bytes: number, endpoint: number): num
 /** Write what was got and only then count it as taken. */
 function store(state: FsState, move: Move, source: Pipe | null, got: number, endpoint: number): number {
   const { from, to } = move
-  const caller = state.caller
-  caller.endpoint = endpoint
-  caller.nonblock = true
   let pos = move.toAt >= 0 ? move.toAt : to.pos
   if (pos >= 0 && (to.flags & O.APPEND) !== 0) pos = sizeOf(to)
   let len = got
   if (pos >= 0 && pos + len > move.fsize) len = limited(state, move, to, endpoint, pos, len)
   if (len < 0) return len
-  const put = to.ops.write(to, state.sys.buffer, len, pos, caller)
+  const put = to.ops.write(to, state.sys.buffer, len, pos, callerOf(state, endpoint, true, 0, len))
   if (put === -E.AGAIN) return PENDING_OUT
   if (put <= 0) return put
   if (move.toAt >= 0) move.toAt += put

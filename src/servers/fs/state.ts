@@ -16,12 +16,14 @@ import type { InodeLocks } from './locks.ts'
 import { createMemfs } from './memfs.ts'
 import type { Pidfd } from './pidfd.ts'
 import type { Pipe } from './pipe.ts'
+import { type SocketTables, socketTables } from './socket.ts'
 import type { Store } from './store.ts'
 import type { Timerfd } from './timerfd.ts'
 
 /** st_dev of file systems that are never mounted: anonymous devices above those mounts get. */
 export const PIPE_DEV = makedev(0, 0x1001)
 export const ANON_DEV = makedev(0, 0x1002)
+export const SOCK_DEV = makedev(0, 0x1004)
 const MEMFD_DEV = makedev(0, 0x1003)
 
 /** A mounted file system. `on` is the directory covered (on.covered === root), null for the root of the machine. */
@@ -69,6 +71,7 @@ export const WAIT = {
   FLOCK: 7,
   LOCK: 8, // fcntl SETLKW, OFD_SETLKW
   SPLICE: 9, // sendfile, splice, tee, copy_file_range waiting for a pipe end
+  SOCKET: 10, // NET has the request
 } as const
 
 /** A suspended call of one thread (MINIX's SUSPEND and revive): a record that can be shown, saved, moved. */
@@ -127,6 +130,7 @@ export interface FsState {
   readonly locks: Map<Inode, InodeLocks>
   readonly epoll: EpollTables
   readonly devices: DeviceTables
+  readonly sockets: SocketTables
   readonly timerfds: (Timerfd | null)[]
   /** By exec handle: exec.ts. */
   readonly executables: (Executable | null)[]
@@ -165,7 +169,7 @@ export function createState(sys: Sys, host: HostFiles, store: Store, facts: Fact
     rows: [],
     current: -1,
     out: message(),
-    caller: { endpoint: -1, nonblock: false },
+    caller: { endpoint: -1, nonblock: false, done: 0, total: 0 },
     closing: [],
     openFiles: 0,
     maxFiles: 1 << 18,
@@ -176,6 +180,7 @@ export function createState(sys: Sys, host: HostFiles, store: Store, facts: Fact
     locks: new Map(),
     epoll: epollTables(),
     devices: deviceTables(),
+    sockets: socketTables(),
     timerfds: [],
     executables: [],
     signalfds: [],
@@ -194,6 +199,16 @@ export function fprocOf(state: FsState, endpoint: number): Fproc | undefined {
   state.current = endpoint
   const fproc = state.fprocs[slotOf(endpoint)]
   return fproc !== undefined && fproc.endpoint === endpoint ? fproc : undefined
+}
+
+/** The Caller record, filled in: good until the next use. `done` of `total` bytes were brought by earlier messages of the call. */
+export function callerOf(state: FsState, endpoint: number, nonblock: boolean, done: number, total: number): Caller {
+  const { caller } = state
+  caller.endpoint = endpoint
+  caller.nonblock = nonblock
+  caller.done = done
+  caller.total = total
+  return caller
 }
 
 /** The thread's row, filled in for a call that waits; holds `file`. The caller sets the private fields and returns SUSPEND. */
