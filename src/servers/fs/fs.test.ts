@@ -10,7 +10,9 @@ import { PM } from '../../protocol/pm.ts'
 
 test('every call of the protocol has a handler', () => {
   const { calls } = new World().server
-  const missing = Object.entries({ ...FS, ...COMMON_CALL }).filter(([, type]) => calls[type] === undefined)
+  const missing = Object.entries({ ...FS, ...COMMON_CALL }).filter(
+    ([name, type]) => calls[type] === undefined && name !== 'DONE', // to who has asked for an errand
+  )
   expect(missing.map(([name]) => name)).toEqual([])
 })
 
