@@ -3,6 +3,8 @@ import { E } from '../../abi/errno.ts'
 import { fetch, isNull, low, signed, type ThreadView, unsigned } from './operands.ts'
 import { DO } from './program.ts'
 
+/** epoll_wait(2): as many as fit an int's worth of bytes. */
+const EVENTS_MAX = Math.floor(0x7fffffff / 12)
 /** Bytes of the first struct open_how, and the most openat2 looks at. */
 const HOW = { LEAST: 24, MOST: 4096 } as const
 const FUTEX = { WAIT: 0, CMP_REQUEUE: 4, WAIT_BITSET: 9, WAIT_REQUEUE_PI: 11, CMP_REQUEUE_PI: 12, LOCK_PI2: 13, COMMAND: 0x7f, REALTIME: 0x100 } as const
@@ -16,6 +18,8 @@ export function check(t: ThreadView, operation: number, i: number): number {
       return !isNull(t, i - 1) && unsigned(t, i) !== 8 ? -E.INVAL : 0
     case DO.POSITIVE:
       return low(t, i) <= 0 ? -E.INVAL : 0
+    case DO.EVENTS:
+      return low(t, i) <= 0 || low(t, i) > EVENTS_MAX ? -E.INVAL : 0
     case DO.NOKEY:
       return low(t, i) !== -1 ? -E.INVAL : 0
     case DO.NONNEGATIVE:

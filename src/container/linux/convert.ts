@@ -13,6 +13,7 @@ import {
   isNull,
   low,
   out,
+  prefetched,
   reserve,
   signed,
   type ThreadView,
@@ -36,9 +37,9 @@ export function convert(t: ThreadView, operation: number, i: number, cell: numbe
     case DO.SS:
       return packedSet(t, i, cell)
     case DO.IOCTL:
-      return commandData(t, ioctlData(low(t, 1)), i, cell)
+      return descriptorData(t, ioctlData(low(t, 1)), i, cell)
     case DO.FCNTL:
-      return commandData(t, fcntlData(low(t, 1)), i, cell)
+      return descriptorData(t, fcntlData(low(t, 1)), i, cell)
     case DO.PRCTL:
       return prctlName(t, i, cell)
     case DO.PTID:
@@ -112,7 +113,18 @@ function packedSet(t: ThreadView, i: number, cell: number): number {
   return bytes > 0 ? grant(t, i, cell, bytes, SIGSET) : bytes
 }
 
-/** ioctl and fcntl: data as the command says; a value otherwise. */
+/** ioctl and fcntl: data as the command says. Data that can't be read are an empty grant: the server looks at the descriptor first. */
+function descriptorData(t: ThreadView, shape: number, i: number, cell: number): number {
+  const bytes = shape & 0xffff
+  if (bytes === 0 || ((shape >> 16) & DATA.IN) === 0) return commandData(t, shape, i, cell)
+  const there = prefetched(t, i, bytes)
+  const at = there > 0 ? there : want(t, WANT.PARTIAL, unsigned(t, i), bytes, reserve(t, bytes))
+  if (at === -E.FAULT || (there === 0 && at > 0 && t.wants.got < bytes)) return grant(t, i, cell, 0, 0)
+  if (at <= 0) return at
+  grant(t, i, cell, at, bytes)
+  return ((shape >> 16) & DATA.OUT) !== 0 ? out(t, unsigned(t, i), at, bytes, 0, 0, WHEN.SUCCESS) : 0
+}
+/** Data as a command says; a value otherwise. */
 function commandData(t: ThreadView, shape: number, i: number, cell: number): number {
   const bytes = shape & 0xffff
   const direction = shape >> 16

@@ -23,7 +23,7 @@ export const DO = {
   // conversions
   MS: 21, TV: 22, SS: 23, IOCTL: 24, FCNTL: 25, PRCTL: 26, PTID: 27, CLONE3: 28, PIDFD: 30, FUTEX: 29, CAP: 31, REM: 32,
   // checks
-  HOW: 40, SIGSET: 41, POSITIVE: 42, NOKEY: 43, WORD: 44, NONNEGATIVE: 45, CURRENT: 46,
+  HOW: 40, SIGSET: 41, POSITIVE: 42, NOKEY: 43, WORD: 44, NONNEGATIVE: 45, CURRENT: 46, EVENTS: 47,
 } as const
 
 export const ROUTE = { UNKNOWN: 0, MESSAGE: 1, LOCAL: 2, REFUSED: 3 } as const
@@ -84,6 +84,7 @@ const CHECKS: Readonly<Record<string, number>> = {
   word: DO.WORD,
   nonnegative: DO.NONNEGATIVE,
   current: DO.CURRENT,
+  events: DO.EVENTS,
 }
 /** One message cell as the table says it: for tests and documentation. */
 export interface Cell {
@@ -175,7 +176,7 @@ function compileCell(c: Cell, args: readonly ArgSpec[], cells: readonly Cell[]):
 function compileArg(i: number, cell: number, args: readonly ArgSpec[], cells: readonly Cell[]): void {
   const a = args[i] as ArgSpec
   const optional = a.optional ? 1 : 0
-  const lengthCell = cells.find(c => c.conversion === 'len' || (a.count >= 0 && c.arg === a.count))?.cell ?? -1
+  const lengthCell = cells.find(c => c.conversion === 'len' || (c.cell >= 0 && a.count >= 0 && c.arg === a.count))?.cell ?? -1
   if (a.kind === 'value') compileValue(i, cell, args)
   else if (a.kind === 'string') emit(DO.STRING, i, cell, optional)
   else if (a.kind === 'struct' && !a.out) emit(DO.IN, i, cell, a.size, optional)

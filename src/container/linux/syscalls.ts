@@ -10,7 +10,7 @@
 //               ioctl fcntl prctl cap (data as the command or version says), len (bytes of an iovec), ptid, pidfd, futex,
 //               rem, clone3 (seven cells), send and receive (a socket's buffer), sendhdr and recvhdr (a message header: four
 //               cells, five), several (flags of a call about several messages), piece (which piece of a call in pieces)
-//   ?name.word  no cell, a check: how, sigset (8 when the argument before isn't null), positive, nonnegative, current (-1 or
+//   ?name.word  no cell, a check: how, events, sigset (8 when the argument before isn't null), positive, nonnegative, current (-1 or
 //               more), nokey, word (the futex still holds the value)
 // A note says what is missing; a row with one is partial, without one full.
 import type { ErrnoName } from '../../abi/errno.ts'
@@ -278,7 +278,7 @@ export const SYSCALLS: readonly Row[] = [
   [229, 'clock_getres', 'clockid:=clock res:>timespec?', 'PM.CLOCK_GETRES'],
   [230, 'clock_nanosleep', 'clockid:=clock flags:|timer request:<timespec remain:>timespec?~', 'PM.CLOCK_NANOSLEEP', 'clockid flags request remain.rem'],
   [231, 'exit_group', 'status:int', 'PM.EXIT'],
-  [232, 'epoll_wait', 'epfd:fd events:>epoll_event[maxevents] maxevents:int timeout:int', 'FS.EPOLL_WAIT', 'epfd events maxevents timeout.ms null'],
+  [232, 'epoll_wait', 'epfd:fd events:>epoll_event[maxevents] maxevents:int timeout:int', 'FS.EPOLL_WAIT', '?maxevents.events epfd events maxevents timeout.ms null'],
   [233, 'epoll_ctl', 'epfd:fd op:=epoll_ctl fd event:<epoll_event?', 'FS.EPOLL_CTL'],
   [234, 'tgkill', 'tgid:pid tid:pid sig:signo', 'PM.TGKILL'],
   [235, 'utimes', 'path times:<timeval2?', 'FS.UTIME', 'AT_FDCWD path times 0 1'],
@@ -327,7 +327,7 @@ export const SYSCALLS: readonly Row[] = [
   [278, 'vmsplice', 'fd iov:addr nr_segs:size flags:|splice', 'ENOSYS', '', 'pages of a guest are not given away; writev instead'],
   [279, 'move_pages', 'pid count:ulong pages:addr nodes:addr status:addr flags:hex', 'ENOSYS', '', NUMA],
   [280, 'utimensat', 'dirfd path:path? times:<timespec2? flags:|at', 'FS.UTIME', 'dirfd path times flags 0'],
-  [281, 'epoll_pwait', 'epfd:fd events:>epoll_event[maxevents] maxevents:int timeout:int sigmask:<sigset? sigsetsize:size', 'FS.EPOLL_WAIT', '?sigsetsize.sigset epfd events maxevents timeout.ms sigmask'],
+  [281, 'epoll_pwait', 'epfd:fd events:>epoll_event[maxevents] maxevents:int timeout:int sigmask:<sigset? sigsetsize:size', 'FS.EPOLL_WAIT', '?sigsetsize.sigset ?maxevents.events epfd events maxevents timeout.ms sigmask'],
   [282, 'signalfd', 'fd mask:<sigset sizemask:size', 'FS.SIGNALFD', 'fd mask sizemask 0'],
   [283, 'timerfd_create', 'clockid:=clock flags:|timerfd', 'FS.TIMERFD_CREATE'],
   [284, 'eventfd', 'initval:uint', 'FS.EVENTFD', 'initval 0'],
@@ -400,7 +400,7 @@ export const SYSCALLS: readonly Row[] = [
   [438, 'pidfd_getfd', 'pidfd:fd targetfd:fd flags:uint', 'PM.PIDFD_GETFD'],
   [439, 'faccessat2', 'dirfd path mode:|access flags:|faccessat', 'FS.ACCESS'],
   [440, 'process_madvise', 'pidfd:fd iovec:addr vlen:size advice:=madvise flags:uint', 'ENOSYS', '', "no reaching into another process's memory"],
-  [441, 'epoll_pwait2', 'epfd:fd events:>epoll_event[maxevents] maxevents:int timeout:<timespec? sigmask:<sigset? sigsetsize:size', 'FS.EPOLL_WAIT', '?sigsetsize.sigset epfd events maxevents timeout sigmask'],
+  [441, 'epoll_pwait2', 'epfd:fd events:>epoll_event[maxevents] maxevents:int timeout:<timespec? sigmask:<sigset? sigsetsize:size', 'FS.EPOLL_WAIT', '?sigsetsize.sigset ?maxevents.events epfd events maxevents timeout sigmask'],
   [442, 'mount_setattr', 'dirfd path:str flags:uint uattr:addr usize:size', 'ENOSYS', '', MOUNTS],
   [443, 'quotactl_fd', 'fd cmd:uint id:int addr', 'ENOSYS', '', 'no disk quotas'],
   [444, 'landlock_create_ruleset', 'attr:addr size flags:uint', 'ENOSYS', '', 'a guest filters nothing: a policy does'],

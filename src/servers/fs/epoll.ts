@@ -35,6 +35,8 @@ export interface EpollItem {
 export interface EpollSet extends WaitQueue {
   items: Set<EpollItem>
   ready: EpollItem[]
+  /** What it is known by in other sets. */
+  file: OpenFile | null
 }
 export interface EpollTables {
   items: (EpollItem | null)[]
@@ -128,13 +130,25 @@ function epollOps(state: FsState): FileOps {
   }
 }
 
-/** Does `set` contain itself through `file`, or would the chain get longer than Linux allows? */
-function loops(set: EpollSet, file: OpenFile, ops: FileOps, depth: number): boolean {
-  if (file.ops !== ops) return false
+/** How many sets hang below `file`, or a number too large when `set` is one of them. */
+function depthBelow(set: EpollSet, file: OpenFile, ops: FileOps, depth: number): number {
   const inner = file.priv as EpollSet
-  if (inner === set || depth > MAX_NESTS) return true
-  for (const item of inner.items) if (loops(set, item.file, ops, depth + 1)) return true
-  return false
+  if (inner === set || depth > MAX_NESTS) return MAX_NESTS + 1
+  let most = 0
+  for (const item of inner.items)
+    if (item.file.ops === ops) most = Math.max(most, 1 + depthBelow(set, item.file, ops, depth + 1))
+  return most
+}
+/** How many sets the set hangs below. */
+function depthAbove(state: FsState, set: EpollSet, depth: number): number {
+  if (depth > MAX_NESTS || set.file === null) return 0
+  let most = 0
+  for (const item of state.epoll.byFile.get(set.file) ?? []) most = Math.max(most, 1 + depthAbove(state, item.set, depth + 1))
+  return most
+}
+/** Would `set` contain itself through the set `file`, or the chain get longer than Linux allows (ep_loop_check)? */
+function loops(state: FsState, set: EpollSet, file: OpenFile, ops: FileOps): boolean {
+  return file.ops === ops && 1 + depthBelow(set, file, ops, 0) + depthAbove(state, set, 0) > MAX_NESTS
 }
 
 function create(state: FsState, ops: FileOps, m: Message, from: number): number {
@@ -143,9 +157,10 @@ function create(state: FsState, ops: FileOps, m: Message, from: number): number 
   if (fproc === undefined) return -E.SRCH
   if ((flags & ~O.CLOEXEC) !== 0) return -E.INVAL
   if (state.openFiles >= state.maxFiles) return -E.NFILE
-  const set: EpollSet = { waiters: [], items: new Set(), ready: [] }
+  const set: EpollSet = { waiters: [], items: new Set(), ready: [], file: null }
   const inode = anonInode(state, 0o600, fproc.cred.fsuid, fproc.cred.fsgid, 0)
   const file = newFile(state, inode, O.RDWR, 'anon_inode:[eventpoll]', ops, -1, set)
+  set.file = file
   const fd = installFile(fproc, file, (flags & O.CLOEXEC) !== 0)
   if (fd < 0) dropFile(state, file)
   return fd
@@ -177,7 +192,7 @@ function control(state: FsState, ops: FileOps, m: Message, from: number): number
   if (op !== EPOLL.CTL_ADD) return -E.INVAL
   if ((events & EPOLL.EXCLUSIVE) !== 0 && ((events & ~EXCLUSIVE_OK) !== 0 || file.ops === ops)) return -E.INVAL
   if (item !== undefined) return -E.EXIST
-  if (loops(set, file, ops, 0)) return -E.LOOP
+  if (loops(state, set, file, ops)) return -E.LOOP
   if (state.epoll.items.length - state.epoll.free.length >= WATCHES_MAX) return -E.NOSPC
   add(state, set, file, fd, events, low, top)
   return 0
@@ -217,7 +232,7 @@ function wait(state: FsState, ops: FileOps, m: Message, from: number): number {
   if (fproc === undefined) return -E.SRCH
   const max = int(m, 2)
   const timeout = timeoutOf(state, m, 3)
-  if (max <= 0 || max > 0x7fffffff / EPOLL_EVENT_BYTES || Number.isNaN(timeout)) return -E.INVAL
+  if (Number.isNaN(timeout)) return -E.INVAL
   const room = Math.min(max, Math.floor(high(m, 1) / EPOLL_EVENT_BYTES))
   if (room === 0) return -E.FAULT
   const file = getFile(fproc, int(m, 0))

@@ -1,6 +1,7 @@
 // ioctl(2): what every descriptor or file answers by itself; the rest goes to the file's own operation (terminals, devices).
 import { E } from '../../abi/errno.ts'
 import { isRegular, O } from '../../abi/fcntl.ts'
+import { ioctl as knownIoctl } from '../../abi/ioctl.ts'
 import { high, int, long, type Message, uint } from '../../abi/message.ts'
 import type { CallVector } from '../../lib/server.ts'
 import { FS } from '../../protocol/fs.ts'
@@ -57,6 +58,8 @@ function ioctl(state: FsState, m: Message, from: number): number {
       if (file.ops.ioctl !== undefined) return peer(state, fproc, file, int(m, 2), from)
   }
   if (file.ops.ioctl === undefined) return -E.NOTTY
+  const command = knownIoctl(cmd)
+  if (command !== undefined && command.size > 0 && len === 0) return -E.FAULT
   return file.ops.ioctl(file, cmd, long(m, 2), at, len, callerOf(state, from, false, 0, 0))
 }
 

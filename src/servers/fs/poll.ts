@@ -4,7 +4,7 @@
 // The signal mask of ppoll and pselect6 is the container's and PM's business: its cell is not read here.
 import { E } from '../../abi/errno.ts'
 import { high, int, type Message, SUSPEND, slotOf, uint } from '../../abi/message.ts'
-import { POLL, POLLFD_BYTES, READABLE, SELECT, WRITABLE } from '../../abi/poll.ts'
+import { EPOLL, POLL, POLLFD_BYTES, READABLE, SELECT, WRITABLE } from '../../abi/poll.ts'
 import type { CallVector } from '../../lib/server.ts'
 import { FS } from '../../protocol/fs.ts'
 import { collectInto, type EpollItem, queueItem } from './epoll.ts'
@@ -32,16 +32,31 @@ export function ready(file: OpenFile): number {
 
 /** Readiness of a file may have changed: some of `events` may hold now. */
 export function wake(state: FsState, queue: WaitQueue, events: number): void {
+  let exclusive = false
   for (let i = queue.waiters.length - 1; i >= 0; i--) {
     const id = queue.waiters[i]
     if (id === undefined) continue
-    if (id < 0) wakeItem(state, state.epoll.items[-id - 1] as EpollItem, events)
-    else wakeRow(state, state.rows[id] as Row)
+    if (id >= 0) wakeRow(state, state.rows[id] as Row)
+    else {
+      const item = state.epoll.items[-id - 1] as EpollItem
+      if ((item.events & EPOLL.EXCLUSIVE) !== 0) exclusive = true
+      else wakeItem(state, item, events)
+    }
   }
+  if (exclusive) wakeOne(state, queue, events)
 }
-function wakeItem(state: FsState, item: EpollItem, events: number): void {
-  if (!queueItem(item, events)) return
-  if (item.set.waiters.length > 0) wake(state, item.set, READABLE)
+/** → whether somebody waited for it. */
+function wakeItem(state: FsState, item: EpollItem, events: number): boolean {
+  if (!queueItem(item, events) || item.set.waiters.length === 0) return false
+  wake(state, item.set, READABLE)
+  return true
+}
+/** EPOLLEXCLUSIVE: of the sets that were to be told alone, the first that anybody waits on. */
+function wakeOne(state: FsState, queue: WaitQueue, events: number): void {
+  for (const id of queue.waiters.slice()) {
+    const item = id < 0 ? state.epoll.items[-id - 1] : null
+    if (item && (item.events & EPOLL.EXCLUSIVE) !== 0 && wakeItem(state, item, events)) return
+  }
 }
 function wakeRow(state: FsState, row: Row): void {
   if (row.kind === WAIT.SPLICE) {
