@@ -1,5 +1,6 @@
 // epoll: level, edge, one-shot, exclusive, nested sets, what wakes and in which order, and the errors.
 #include "check.h"
+#include <sys/socket.h>
 
 static int e, p[2], q[2];
 static char b[70000];
@@ -244,6 +245,25 @@ static int waiters(unsigned flags) {
   return woken;
 }
 
+static void sockets(void) {
+  int s[2];
+  if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, s) < 0) return;
+  R(ctl(e, EPOLL_CTL_ADD, s[0], EPOLLIN | EPOLLRDHUP | EPOLLOUT | EPOLLET, 1));
+  SHOW(e);
+  SHOW(e);
+  write(s[1], "abc", 3);
+  SHOW(e);
+  SHOW(e);
+  shutdown(s[1], SHUT_WR);
+  SHOW(e);
+  SHOW(e);
+  close(s[1]);
+  SHOW(e);
+  R(ctl(e, EPOLL_CTL_MOD, s[0], EPOLLRDHUP, 2));
+  SHOW(e);
+  close(s[0]);
+}
+
 static void run(void) {
   e = epoll_create1(EPOLL_CLOEXEC);
   pipe2(p, O_NONBLOCK), pipe2(q, O_NONBLOCK);
@@ -253,6 +273,7 @@ static void run(void) {
   nested();
   R(waiters(0));
   R(waiters(EPOLLEXCLUSIVE));
+  sockets();
   syscall(SYS_close_range, 3, ~0u, 0);
 }
 int main(void) {
