@@ -3,7 +3,7 @@ import { E } from '../../abi/errno.ts'
 import type { Message } from '../../abi/message.ts'
 import type { CallVector } from '../../lib/server.ts'
 import { PM } from '../../protocol/pm.ts'
-import { type Bits, CAP, capable, type Cred, type Pm, type Task, taskOf } from './mproc.ts'
+import { type Bits, CAP, capable, type Cred, findTask, type Pm, type Task, taskOf } from './mproc.ts'
 import { grantOf, need, setCred } from './tell.ts'
 
 /** prctl(PR_SET_SECUREBITS): each has a lock bit one higher. */
@@ -42,7 +42,7 @@ function capget(pm: Pm, t: Task, m: Message): number {
   if (data < 0) return 0
   const pid = pm.sys.view.getInt32(header + 4, true)
   if (pid < 0) return -E.INVAL
-  const of = pid === 0 ? t : pm.tasks.get(pid)
+  const of = pid === 0 ? t : findTask(pm, pid)
   if (of === undefined) return -E.SRCH
   if (need(m, 1, 12 * words) < 0) return -E.FAULT
   const { effective, permitted, inheritable } = of.cred

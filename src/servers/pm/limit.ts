@@ -7,7 +7,7 @@ import { FS } from '../../protocol/fs.ts'
 import { PM } from '../../protocol/pm.ts'
 import { VM } from '../../protocol/vm.ts'
 import { armCpuTimer } from './itimer.ts'
-import { CAP, capable, type Pm, type Process, RLIMIT, type Task, taskOf } from './mproc.ts'
+import { CAP, capable, findTask, type Pm, type Process, RLIMIT, type Task, taskOf } from './mproc.ts'
 import { ask, grantOf, need } from './tell.ts'
 import { write64 } from './suspended.ts'
 
@@ -21,12 +21,12 @@ export function limitCalls(pm: Pm): CallVector {
     return t === undefined ? -E.SRCH : f(t, m)
   }
   /** For a call whose cell 0 is a thread id or 0. */
-  const on = (f: (by: Task, t: Task, m: Message) => number) => (m: Message, from: number) => {
+  const on = (f: (by: Task, t: Task, m: Message) => number, negative: number = E.INVAL) => (m: Message, from: number) => {
     const caller = taskOf(pm, from)
     if (caller === undefined) return -E.SRCH
     const pid = int(m, 0)
-    if (pid < 0) return -E.INVAL
-    const t = pid === 0 ? caller : pm.tasks.get(pid)
+    if (pid < 0) return -negative
+    const t = pid === 0 ? caller : findTask(pm, pid)
     return t === undefined ? -E.SRCH : f(caller, t, m)
   }
   return {
@@ -37,7 +37,7 @@ export function limitCalls(pm: Pm): CallVector {
     }),
     // a server (FS, for /proc/PID/limits) asks about the task it names
     [PM.PRLIMIT64]: (m, from) => {
-      const t = from < FIRST_GUEST ? pm.tasks.get(int(m, 0)) : taskOf(pm, from)
+      const t = from < FIRST_GUEST ? findTask(pm, int(m, 0)) : taskOf(pm, from)
       return t === undefined ? -E.SRCH : prlimit(pm, t, m)
     },
     [PM.GETPRIORITY]: by((t, m) => getpriority(pm, t, int(m, 0), int(m, 1))),
@@ -69,7 +69,7 @@ export function limitCalls(pm: Pm): CallVector {
       write64(pm, at + 8, t.policy === SCHED.FIFO ? 0 : t.policy === SCHED.RR ? 100_000_000 : 4_000_000)
       return 0
     }),
-    [PM.SCHED_SETAFFINITY]: on((caller, t, m) => setAffinity(pm, caller, t, m)),
+    [PM.SCHED_SETAFFINITY]: on((caller, t, m) => setAffinity(pm, caller, t, m), E.SRCH),
     [PM.SCHED_GETAFFINITY]: on((_caller, t, m) => {
       const size = int(m, 1)
       const bytes = (((pm.options.cpus + 63) >> 6) << 3) >>> 0
@@ -78,7 +78,7 @@ export function limitCalls(pm: Pm): CallVector {
       if (at < 0) return at
       for (let k = 0; k < bytes; k++) pm.sys.mem[at + k] = t.affinity[k]
       return bytes
-    }),
+    }, E.SRCH),
     [PM.SCHED_YIELD]: () => 0,
   }
 }
@@ -108,7 +108,7 @@ export function initialLimits(pm: Pm): void {
 
 function prlimit(pm: Pm, t: Task, m: Message): number {
   const pid = int(m, 0)
-  const target = pid === 0 ? t : pm.tasks.get(pid)
+  const target = pid === 0 ? t : findTask(pm, pid)
   const at = grantOf(m, 2)
   const old = grantOf(m, 3)
   if ((at >= 0 && high(m, 2) < 16) || (old >= 0 && high(m, 3) < 16)) return -E.FAULT
@@ -150,9 +150,9 @@ function limit(pm: Pm, t: Task, p: Process, resource: number, at: number, old: n
 }
 function tellLimit(pm: Pm, p: Process, resource: number): void {
   const soft = p.limits[2 * resource]
-  const value = soft === Number.POSITIVE_INFINITY ? -1 : soft
+  const value = soft >= 2 ** 63 ? -1 : soft
   const files = resource === RLIMIT.NOFILE || resource === RLIMIT.FSIZE
-  const memory = resource === RLIMIT.AS || resource === RLIMIT.DATA || resource === RLIMIT.STACK
+  const memory = resource === RLIMIT.AS || resource === RLIMIT.DATA || resource === RLIMIT.STACK || resource === RLIMIT.MEMLOCK
   for (const t of p.tasks) {
     if (files) ask(pm, EP.FS, FS.SETLIMIT, t.endpoint, resource, value)
     if (memory) ask(pm, EP.VM, VM.SETLIMIT, t.endpoint, resource, value)
@@ -165,7 +165,7 @@ function readLimit(pm: Pm, at: number): number {
   return lo === INFINITY_LOW && hi === INFINITY_LOW ? Number.POSITIVE_INFINITY : hi * 4294967296 + lo
 }
 function writeLimit(pm: Pm, at: number, v: number): void {
-  const infinite = v === Number.POSITIVE_INFINITY
+  const infinite = v >= 2 ** 64
   const h = Math.floor(v / 4294967296)
   pm.sys.view.setUint32(at, infinite ? INFINITY_LOW : v - h * 4294967296, true)
   pm.sys.view.setUint32(at + 4, infinite ? INFINITY_LOW : h, true)
@@ -175,7 +175,7 @@ function writeLimit(pm: Pm, at: number, v: number): void {
 
 function* chosen(pm: Pm, t: Task, which: number, who: number): Generator<Task> {
   if (which === PRIO.PROCESS) {
-    const one = who === 0 ? t : pm.tasks.get(who)
+    const one = who === 0 ? t : findTask(pm, who)
     if (one !== undefined) yield one
     return
   }

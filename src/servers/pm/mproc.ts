@@ -294,6 +294,11 @@ export function taskOf(pm: Pm, endpoint: number): Task | undefined {
   return t !== undefined && t.endpoint === endpoint ? t : undefined
 }
 
+/** A thread by id. A process whose leader has ended, and process 1, which never runs, are found too. */
+export function findTask(pm: Pm, tid: number): Task | undefined {
+  return pm.tasks.get(tid) ?? pm.processes.get(tid)?.leader
+}
+
 export function newRequest(): Request {
   return { idType: 0, id: 0, options: 0, statusAt: -1, infoAt: -1, usageAt: -1, answersPid: true, set: { lo: 0, hi: 0 }, remAt: -1, absolute: false, until: 0, space: 0, object: 0, address: 0, futex: 0, owner: 0, granted: false }
 }
