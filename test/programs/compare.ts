@@ -6,6 +6,7 @@ import { hostname } from 'node:os'
 import path from 'node:path'
 import { Machine } from '../../src/machine.ts'
 import { type Outcome, runIn, runNative, type RunOptions, scratch } from '../support/both.ts'
+import { ROOT, unpacked } from './registry.ts'
 import { missing, PATH, type Row } from './table.ts'
 
 export interface Result {
@@ -22,6 +23,8 @@ export interface Result {
 const TREE =
   'find . -mindepth 1 \\( -type f -printf "%P %y %m %U:%G %n %s" -o -printf "%P %y %m %U:%G %l" \\) ' +
   '\\( -newermt "-1 hour" -o -printf " %T@" \\) -printf "\\n" | sort; find . -type f -print0 | sort -z | xargs -0r md5sum'
+const SOURCES = path.join(ROOT, 'test/programs/sources')
+const SQLITE = path.join(unpacked('better-sqlite3'), 'deps/sqlite3')
 const SECONDS = 20
 /** What a machine may be late by before it is given up, seconds. */
 const GRACE = 5
@@ -37,7 +40,7 @@ export class Comparison {
     if (absent.length > 0) return { program, result: 'not installed', native: 0, mol: 0, details: absent }
     const place = scratch()
     this.port ||= await freePort()
-    const options = { cwd: place.dir, timeout: seconds * 1000, env: { PATH, HOME: place.dir, PORT: this.port } }
+    const options = { cwd: place.dir, timeout: seconds * 1000, env: { PATH, HOME: place.dir, PORT: this.port, SOURCES, SQLITE } }
     try {
       const [want, native] = await timed(() => runNative(['bash', '-c', script], options))
       const wantTree = await runNative(['bash', '-c', TREE], options)
@@ -63,7 +66,7 @@ export class Comparison {
     return { stdout: '', stderr: `nothing after ${options.timeout / 1000 + GRACE} s`, status: 'late' }
   }
   private async boot(): Promise<Machine> {
-    this.machine ??= await Machine.boot({ hostname: hostname() })
+    this.machine ??= await Machine.boot({ hostname: hostname(), show: [ROOT] })
     return this.machine
   }
   async close(): Promise<void> {
@@ -93,9 +96,9 @@ async function freePort(): Promise<string> {
   return String(port)
 }
 
-/** bash names the pid of a child that was killed. */
+/** bash names the pid of a child it has put into the background, or that was killed. */
 function withoutPids(text: string): string {
-  return text.replace(/line (\d+): +\d+ /g, 'line $1: PID ')
+  return text.replace(/line (\d+): +\d+ /g, 'line $1: PID ').replace(/^\[(\d+)\] \d+/gm, '[$1] PID')
 }
 /** For each part that isn't equal, the first lines that aren't. */
 function differences(want: Outcome, got: Outcome, name = ''): string[] {

@@ -4,8 +4,9 @@ import { Comparison, type Result } from './compare.ts'
 import { FLUKE } from './fluke.ts'
 import { SHELL } from './shell.ts'
 import type { Row } from './table.ts'
+import { TODAY } from './today.ts'
 
-const TABLES: Readonly<Record<string, readonly Row[]>> = { fluke: FLUKE, shell: SHELL }
+const TABLES: Readonly<Record<string, readonly Row[]>> = { fluke: FLUKE, shell: SHELL, today: TODAY }
 interface Options {
   only: string[]
   json?: boolean

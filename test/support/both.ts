@@ -38,7 +38,7 @@ function collect(child: Streams): { stdout(): string; stderr(): string; ended: P
   }
 }
 
-/** Pipes, not the socket pairs Node would make: programs can tell. */
+/** Pipes, not the socket pairs Node would make: programs can tell. A session of its own, as in a machine; what is left of its group at the end is killed. */
 export async function runNative(argv: string[], o: RunOptions = {}): Promise<Outcome> {
   const ends = [0, 1, 2].map(() => {
     const both = new Int32Array(2)
@@ -46,19 +46,25 @@ export async function runNative(argv: string[], o: RunOptions = {}): Promise<Out
     return [both[0] as number, both[1] as number] as const
   })
   const [input, output, errors] = ends as [readonly [number, number], readonly [number, number], readonly [number, number]]
-  const child = spawn(argv[0] as string, argv.slice(1), { cwd: o.cwd ?? '/', env: { ...ENV, ...o.env }, stdio: [input[0], output[1], errors[1]] })
+  const child = spawn(argv[0] as string, argv.slice(1), { cwd: o.cwd ?? '/', env: { ...ENV, ...o.env }, stdio: [input[0], output[1], errors[1]], detached: true })
   for (const fd of [input[0], output[1], errors[1]]) host.close(fd)
   const stdin = new Socket({ fd: input[1], readable: false, writable: true })
   const got = collect({ stdout: new Socket({ fd: output[0] }), stderr: new Socket({ fd: errors[0] }) })
   stdin.on('error', () => {})
   stdin.end(o.input ?? '')
-  const timer = setTimeout(() => child.kill('SIGKILL'), o.timeout ?? 20_000)
+  const killAll = (): void => {
+    try {
+      if (child.pid !== undefined) process.kill(-child.pid, 'SIGKILL')
+    } catch {} // nobody is left
+  }
+  const timer = setTimeout(killAll, o.timeout ?? 20_000)
   const status = await new Promise<string>((resolve, reject) => {
     child.once('error', reject)
     child.once('exit', (code, signal) => resolve(signal ?? String(code)))
   })
   await got.ended
   clearTimeout(timer)
+  killAll()
   return { stdout: got.stdout(), stderr: got.stderr(), status }
 }
 
