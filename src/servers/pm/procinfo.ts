@@ -7,7 +7,7 @@ import type { CallVector, Handler } from '../../lib/server.ts'
 import { KIN, PM, PROC_RECORD as R, TOTALS } from '../../protocol/pm.ts'
 import { TTY } from '../../protocol/tty.ts'
 import { loads, spentByAll } from './load.ts'
-import { type Bits, type Pm, RLIMIT, STATE, type Task, WAITING } from './mproc.ts'
+import { findTask, type Bits, type Pm, RLIMIT, STATE, type Task, WAITING } from './mproc.ts'
 import { add, handlerOf } from './signal.ts'
 import { need } from './tell.ts'
 import { taskUsage, usageOf } from './usage.ts'
@@ -60,7 +60,7 @@ function totals(pm: Pm, m: Message): number {
 
 function procinfo(pm: Pm, m: Message, question: Message): number {
   const pid = int(m, 0)
-  const t = pm.tasks.get(pid) ?? pm.processes.get(pid)?.leader
+  const t = findTask(pm, pid)
   if (t === undefined) return -E.SRCH
   const at = need(m, 1, R.BYTES)
   if (at < 0) return at
