@@ -160,7 +160,7 @@ export interface ProcessesOptions {
 /** Letters of the launcher's messages, see native/launcher.c. */
 export const LAUNCHER = { READY: 0x4c, MADE: 0x50, ENDED: 0x58, ERROR: 0x45, SPAWN: 0x53, QUIT: 0x51 } as const
 /** Pause loops a guest spins (INFO.SPIN): when a processor is free for it, and when not. */
-const GUEST_SPIN_ALONE = 4000
+const GUEST_SPIN_ALONE = 2000
 const GUEST_SPIN_CROWDED = 100
 const pair = new Int32Array(2)
 const SPARES = 2
