@@ -33,12 +33,12 @@ export const fsCalls = {
   UMASK: [60, 'mask'],
   CHROOT: [61, 'path<'],
   FSTATFS: [82, 'fd statfs>'],
-  SELECT: [85, 'n in<> out<> ex<> timeout< sigmask<'], // select, pselect6; fd sets of (n+63)/64*8 bytes; timeout a timespec
+  SELECT: [85, 'n in<> out<> ex<> timeout<> sigmask<'], // select, pselect6; fd sets of (n+63)/64*8 bytes; timeout a timespec: what is left of it comes back
   FCHDIR: [86, 'fd'],
   FSYNC: [87, 'fd data'],
   TRUNCATE: [93, 'path< length'],
   FTRUNCATE: [94, 'fd length'],
-  POLL: [LINUX + 7, 'fds<> nfds timeout< sigmask<'], // poll, ppoll: timeout a timespec (the container turns poll's milliseconds into one)
+  POLL: [LINUX + 7, 'fds<> nfds timeout<> sigmask<'], // poll, ppoll: timeout as SELECT's (the container turns poll's milliseconds into one)
   PREAD64: [LINUX + 17, 'fd buf> len offset'],
   PWRITE64: [LINUX + 18, 'fd buf< len offset'],
   READV: [LINUX + 19, 'fd buf> len offset flags piece'], // container scatters; offset -1 = none (readv, preadv, preadv2); flags: RWF_*

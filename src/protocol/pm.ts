@@ -89,6 +89,7 @@ export const pmCalls = {
   GET_ROBUST_LIST: [LINUX + 274, 'pid head> len>'],
   TGSIGQUEUEINFO: [LINUX + 297, 'tgid tid signo info<'],
   PRLIMIT64: [LINUX + 302, 'pid resource new< old>'],
+  ADJTIME: [LINUX + 305, 'clock timex<>'],
   GETCPU: [LINUX + 309, 'cpu> node> unused'],
   GETRANDOM: [LINUX + 318, 'buf> len flags'],
   PIDFD_SEND_SIGNAL: [LINUX + 424, 'pidfd signo info< flags'],

@@ -8,7 +8,7 @@
 //   <sockaddr[n]    an address or option value of n bytes; >sockaddr[n]: argument n points to its length (value-result)
 //   …?              the pointer may be null and then means something; elsewhere null is an address that faults
 //   …+  …~          written only when the result is above 0 (wait4); only when it is -EINTR (nanosleep's rest)
-//   …*              written whatever the result, when it can be
+//   …*              written whatever the result, when it can be;  …^  unless the call failed otherwise than by a signal, when it can be
 // A name alone is its own type (fd, path, mode, …).
 
 import { HINT } from '../../abi/channel.ts'
@@ -29,13 +29,13 @@ export const STRUCTS: Readonly<Record<string, readonly [bytes: number, copied?: 
   stat: [144], statx: [256], statfs: [120], utsname: [390], rusage: [144], rlimit: [16], sysinfo: [112], tms: [32],
   timespec: [16], timeval: [16], timespec2: [32], timeval2: [32], utimbuf: [16], itimerval: [32], itimerspec: [32], sigevent: [64], timezone: [8],
   sigaction: [32], sigset: [8], siginfo: [128], waitinfo: [128, 28], stack: [24], pollfd: [8], epoll_event: [12], open_how: [24],
-  flock: [32], sched_param: [4], pipefd: [8], int: [4], uint: [4], uid: [4], gid: [4], off: [8], long: [8], status: [4],
+  flock: [32], sched_param: [4], timex: [208], pipefd: [8], int: [4], uint: [4], uid: [4], gid: [4], off: [8], long: [8], status: [4],
   cap_header: [8], cap_data: [24], sigset_argpack: [16], clone_args: [88], iov: [16], fd_set: [0], mincore: [1],
   sockaddr: [1], optval: [1], msghdr: [56], mmsghdr: [64],
 }
 
 /** When an output is copied to the guest. */
-export const WHEN = { SUCCESS: 0, POSITIVE: 1, EINTR: 2, ALWAYS: 3 } as const
+export const WHEN = { SUCCESS: 0, POSITIVE: 1, EINTR: 2, ALWAYS: 3, LEFT: 4, LEFT_TIMEVAL: 5 /* a timespec that goes back as a timeval */ } as const
 
 export type ArgKind = 'value' | 'string' | 'struct' | 'array' | 'bytes' | 'bulk' | 'iov' | 'fd_set' | 'sockaddr' | 'msghdr'
 
@@ -57,8 +57,8 @@ export interface ArgSpec {
   readonly when: number
 }
 
-const SHAPE = /^(<>|<|>)?([|=]?\w*)(?:\[(\w+)\])?(\?)?([+~*])?$/
-const WHENS: Readonly<Record<string, number>> = { '+': WHEN.POSITIVE, '~': WHEN.EINTR, '*': WHEN.ALWAYS }
+const SHAPE = /^(<>|<|>)?([|=]?\w*)(?:\[(\w+)\])?(\?)?([+~*^])?$/
+const WHENS: Readonly<Record<string, number>> = { '+': WHEN.POSITIVE, '~': WHEN.EINTR, '*': WHEN.ALWAYS, '^': WHEN.LEFT }
 
 /** The argument specifications of one row; throws on a word nobody knows (a broken table, found when it is loaded). */
 export function parseArgs(call: string, text: string): ArgSpec[] {

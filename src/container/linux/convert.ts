@@ -2,7 +2,7 @@
 // packed signal set, clone3's structure, data whose size a command decides.
 import { CLONE, CLONE_HIGH } from '../../abi/clone.ts'
 import { E } from '../../abi/errno.ts'
-import { setGrant, setInt, setLong } from '../../abi/message.ts'
+import { high, int, setGrant, setInt, setLong } from '../../abi/message.ts'
 import { WHEN } from './args.ts'
 import { DATA, fcntlData, ioctlData, prctlData } from './commands.ts'
 import {
@@ -33,7 +33,7 @@ export function convert(t: ThreadView, operation: number, i: number, cell: numbe
     case DO.MS:
       return milliseconds(t, i, cell)
     case DO.TV:
-      return timeval(t, i, cell)
+      return timeval(t, i, cell, code[p + 3] === 1)
     case DO.SS:
       return packedSet(t, i, cell)
     case DO.IOCTL:
@@ -78,9 +78,9 @@ function timespec(t: ThreadView, cell: number, seconds: number, nanoseconds: num
   return 0
 }
 
-/** poll's timeout: milliseconds, below 0 for ever. */
+/** poll's timeout: milliseconds, below 0 for ever; what is left of it when the call is issued again. */
 function milliseconds(t: ThreadView, i: number, cell: number): number {
-  const ms = low(t, i)
+  const ms = (t.left ?? -1) >= 0 ? (t.left as number) : low(t, i)
   if (ms < 0) {
     setGrant(t.message, cell, 0, 0)
     return 0
@@ -88,8 +88,17 @@ function milliseconds(t: ThreadView, i: number, cell: number): number {
   return timespec(t, cell, Math.floor(ms / 1000), (ms % 1000) * 1e6)
 }
 
-/** A timeval, as select takes it: microseconds beyond a second carry over; a negative part stays wrong for the server to refuse. */
-function timeval(t: ThreadView, i: number, cell: number): number {
+/** What FS has left of poll's timeout in its grant, ms; -1: it had none. */
+export function timeLeft(t: ThreadView): number {
+  const cell = 2
+  if (high(t.message, cell) < TIMESPEC) return -1
+  const at = int(t.message, cell)
+  return Math.ceil(getLong(t, at) * 1000 + getLong(t, at + 8) / 1e6)
+}
+
+/** A timeval, as select takes it: microseconds beyond a second carry over; a negative part stays wrong for the server to refuse. isOut:
+ *  what the server leaves of it goes back. */
+function timeval(t: ThreadView, i: number, cell: number, isOut: boolean): number {
   if (isNull(t, i)) return grant(t, i, cell, 0, 0)
   const at = fetch(t, i, TIMESPEC)
   if (at <= 0) return at
@@ -98,7 +107,8 @@ function timeval(t: ThreadView, i: number, cell: number): number {
   const seconds = getLong(t, at)
   const micros = getLong(t, at + 8)
   if (seconds < 0 || micros < 0) return timespec(t, cell, -1, -1)
-  return timespec(t, cell, seconds + Math.floor(micros / 1e6), (micros % 1e6) * 1000)
+  const r = timespec(t, cell, seconds + Math.floor(micros / 1e6), (micros % 1e6) * 1000)
+  return r < 0 || !isOut ? r : out(t, unsigned(t, i), int(t.message, cell), TIMESPEC, 0, 0, WHEN.LEFT_TIMEVAL)
 }
 
 /** pselect6's last argument: { const sigset_t *set; size_t size }. */

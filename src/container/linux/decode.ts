@@ -273,7 +273,8 @@ export function copyOuts(t: ThreadView, result: number): void {
     const bytes = Math.min(lengthOf(t, k, result), o.length[k] as number)
     if (bytes <= 0) continue
     if (t.nr === GETDENTS) oldDirents(t, o.offset[k] as number, bytes)
-    const flags = when === WHEN.ALWAYS && result < 0 ? OPFLAG.FAILOK : 0
+    if (when === WHEN.LEFT_TIMEVAL) toTimeval(t, o.offset[k] as number)
+    const flags = when >= WHEN.LEFT || (when === WHEN.ALWAYS && result < 0) ? OPFLAG.FAILOK : 0
     pushOp(t, OP.COPYOUT, o.address[k], (o.offset[k] as number) - t.base, bytes, 0, 0, 0, flags)
     o.offset[o.pushed] = o.offset[k] as number
     o.length[o.pushed++] = bytes
@@ -290,6 +291,7 @@ function lengthOf(t: ThreadView, k: number, result: number): number {
 function isDue(when: number, result: number): boolean {
   if (when === WHEN.SUCCESS) return result >= 0
   if (when === WHEN.POSITIVE) return result > 0
+  if (when >= WHEN.LEFT) return result >= 0 || result === -E.INTR || result === -E.RESTARTNOHAND
   return when === WHEN.ALWAYS || result === -E.INTR || result === -E.RESTART_RESTARTBLOCK
 }
 /** A chunked call got all it asked for and there is more: counts it in t.done. Call before copyOuts, then decode again with pass 0. */
@@ -316,6 +318,10 @@ export function wholeResult(t: ThreadView, result: number): number {
   return t.done === 0 ? result : t.done + Math.max(result, 0)
 }
 
+/** A struct timespec in the window becomes a struct timeval. */
+function toTimeval(t: ThreadView, at: number): void {
+  t.view.setUint32(at + 8, Math.floor(t.view.getUint32(at + 8, true) / 1000), true)
+}
 /** getdents: linux_dirent64 records become linux_dirent in place: the name moves one byte down, the type to the record's end. */
 const GETDENTS = 78
 function oldDirents(t: ThreadView, at: number, bytes: number): void {

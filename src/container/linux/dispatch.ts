@@ -8,6 +8,7 @@ import { ASK, PM } from '../../protocol/pm.ts'
 import * as host from '../../host/host.ts'
 import type { Linux } from './container.ts'
 import { DIRECT, rewind } from './direct.ts'
+import { timeLeft } from './convert.ts'
 import { copyOuts, decode, moreChunks, NEED, wholeResult } from './decode.ts'
 import { Faults } from './faults.ts'
 import { FUTEX, Futexes } from './futexes.ts'
@@ -19,6 +20,7 @@ import { delivered, undelivered, unread } from './undelivered.ts'
 import { getU64, type LocalCall, MORE, opResult, pushOp, put64, RESUME, resetWindow, setReg } from './thread.ts'
 
 const AUDIT_ARCH_X86_64 = 0xc000003e
+const POLL_CALL = 7
 const FUTEX_CALL = 202
 /** CH.OPDONE while a reply's operations have not all run. */
 const UNDONE = 0xffffffff
@@ -257,6 +259,7 @@ export class Dispatcher {
     t.result = result
     this.c.kernel.run()
     if (t.proc < 0) return
+    if (t.nr === POLL_CALL && result === -E.RESTARTNOHAND) t.left = timeLeft(t)
     if (moreChunks(t, result)) {
       copyOuts(t, result)
       t.after = AFTER.CHUNK
@@ -337,7 +340,10 @@ export class Dispatcher {
     if (t.nr >= 0 && t.regs !== REGS.ALL && r >= E.RESTARTSYS && r <= E.RESTART_RESTARTBLOCK) {
       restart(t)
       this.postReply(t, THEN.REGS)
-    } else if (t.regs === REGS.RESULT && t.nr >= 0) {
+      return
+    }
+    t.left = -1
+    if (t.regs === REGS.RESULT && t.nr >= 0) {
       put64(t, t.base + CH.RET, result)
       this.postReply(t, THEN.RETURN)
     } else {

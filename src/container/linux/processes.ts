@@ -88,6 +88,7 @@ export class Thread implements ThreadView {
   futex = 0
   /** The dispatcher's count of futex wake-ups when this thread last ran on. */
   wakes = 0
+  left = -1
   marked = 0
   /** PM's answer to SIGREADY, when it came late. */
   answer = 0

@@ -40,7 +40,7 @@ const AIO = 'no kernel AIO; libraries fall back to threads'
 const NUMA = 'one memory node'
 const MOUNTS = 'the new mount interface; mount(2) is there'
 const INOTIFY = 'no file notification yet; callers poll'
-const LEFT = 'the time not slept is not written back'
+const LEFT = 'the time left is not written back'
 const OPTIONS = 'options as the servers know them'
 const XAT = 'new in Linux 6.13; callers fall back'
 
@@ -69,7 +69,7 @@ export const SYSCALLS: readonly Row[] = [
   [20, 'writev', 'fd iov:<iov[iovcnt] iovcnt:size', 'FS.WRITEV', 'fd iov iov.len -1 0 iov.piece'],
   [21, 'access', 'path mode:|access', 'FS.ACCESS', 'AT_FDCWD path mode 0'],
   [22, 'pipe', 'pipefd:>pipefd', 'FS.PIPE', 'pipefd 0'],
-  [23, 'select', 'nfds:int readfds:<>fd_set[nfds]? writefds:<>fd_set[nfds]? exceptfds:<>fd_set[nfds]? timeout:<timeval?', 'FS.SELECT', 'nfds readfds writefds exceptfds timeout.tv null', LEFT],
+  [23, 'select', 'nfds:int readfds:<>fd_set[nfds]? writefds:<>fd_set[nfds]? exceptfds:<>fd_set[nfds]? timeout:<>timeval?', 'FS.SELECT', 'nfds readfds writefds exceptfds timeout.tv null'],
   [24, 'sched_yield', '', 'PM.SCHED_YIELD'],
   [25, 'mremap', 'old_address:addr old_size:size new_size:size flags:|mremap new_address:addr', 'VM.MREMAP'],
   [26, 'msync', 'addr length:size flags:|msync', 'VM.MSYNC'],
@@ -205,7 +205,7 @@ export const SYSCALLS: readonly Row[] = [
   [156, '_sysctl', 'args:addr', 'ENOSYS', '', GONE],
   [157, 'prctl', 'option:=prctl arg2:hex arg3:hex arg4:hex arg5:hex', 'PM.PRCTL', 'option arg2 arg3 arg4 arg5 arg2.prctl', OPTIONS],
   [158, 'arch_prctl', 'code:=arch addr', 'LOCAL.ARCH_PRCTL', '', 'the fs base; gs belongs to the host'],
-  [159, 'adjtimex', 'buf:addr', 'EPERM', '', "the clock is the machine's"],
+  [159, 'adjtimex', 'buf:<>timex', 'PM.ADJTIME', '0 buf', "the clock is the machine's: asking only"],
   [160, 'setrlimit', 'resource:=rlimit rlim:<rlimit', 'PM.SETRLIMIT'],
   [161, 'chroot', 'path', 'FS.CHROOT'],
   [162, 'sync', '', 'FS.SYNC'],
@@ -269,7 +269,7 @@ export const SYSCALLS: readonly Row[] = [
   [220, 'semtimedop', 'semid:int sops:addr nsops:size timeout:addr', 'ENOSYS', '', SYSV],
   [221, 'fadvise64', 'fd offset:off len:off advice:=fadvise', 'FS.FADVISE64'],
   [222, 'timer_create', 'clockid:=clock sevp:<sigevent? timerid:>int', 'PM.TIMER_CREATE'],
-  [223, 'timer_settime', 'timerid:int flags:|timer new_value:<itimerspec old_value:>itimerspec?', 'PM.TIMER_SETTIME'],
+  [223, 'timer_settime', 'timerid:int flags:|timer new_value:<itimerspec? old_value:>itimerspec?', 'PM.TIMER_SETTIME'],
   [224, 'timer_gettime', 'timerid:int curr_value:>itimerspec', 'PM.TIMER_GETTIME'],
   [225, 'timer_getoverrun', 'timerid:int', 'PM.TIMER_GETOVERRUN'],
   [226, 'timer_delete', 'timerid:int', 'PM.TIMER_DELETE'],
@@ -316,8 +316,8 @@ export const SYSCALLS: readonly Row[] = [
   [267, 'readlinkat', 'dirfd path buf:>[bufsiz] bufsiz:int', 'FS.RDLNK'],
   [268, 'fchmodat', 'dirfd path mode', 'FS.CHMOD', 'dirfd path mode 0'],
   [269, 'faccessat', 'dirfd path mode:|access', 'FS.ACCESS', 'dirfd path mode 0'],
-  [270, 'pselect6', 'nfds:int readfds:<>fd_set[nfds]? writefds:<>fd_set[nfds]? exceptfds:<>fd_set[nfds]? timeout:<timespec? sig:<sigset_argpack?', 'FS.SELECT', 'nfds readfds writefds exceptfds timeout sig.ss', LEFT],
-  [271, 'ppoll', 'fds:<>pollfd[nfds] nfds:uint timeout:<timespec? sigmask:<sigset? sigsetsize:size', 'FS.POLL', '?sigsetsize.sigset fds nfds timeout sigmask', LEFT],
+  [270, 'pselect6', 'nfds:int readfds:<>fd_set[nfds]? writefds:<>fd_set[nfds]? exceptfds:<>fd_set[nfds]? timeout:<>timespec?^ sig:<sigset_argpack?', 'FS.SELECT', 'nfds readfds writefds exceptfds timeout sig.ss'],
+  [271, 'ppoll', 'fds:<>pollfd[nfds] nfds:uint timeout:<>timespec?^ sigmask:<sigset? sigsetsize:size', 'FS.POLL', '?sigsetsize.sigset fds nfds timeout sigmask'],
   [272, 'unshare', 'flags:|clone', 'EPERM', '', NAMESPACES],
   [273, 'set_robust_list', 'head:addr len:size', 'PM.SET_ROBUST_LIST'],
   [274, 'get_robust_list', 'pid head_ptr:>long len_ptr:>long', 'PM.GET_ROBUST_LIST'],
@@ -351,7 +351,7 @@ export const SYSCALLS: readonly Row[] = [
   [302, 'prlimit64', 'pid resource:=rlimit new_limit:<rlimit? old_limit:>rlimit?', 'PM.PRLIMIT64'],
   [303, 'name_to_handle_at', 'dirfd path:str handle:addr mount_id:addr flags:|at', 'EOPNOTSUPP', '', 'files have no handles'],
   [304, 'open_by_handle_at', 'mount_fd:fd handle:addr flags:|open', 'EPERM', '', 'files have no handles'],
-  [305, 'clock_adjtime', 'clockid:=clock buf:addr', 'EPERM', '', "the clock is the machine's"],
+  [305, 'clock_adjtime', 'clockid:=clock buf:<>timex', 'PM.ADJTIME', '', "the clock is the machine's: asking only"],
   [306, 'syncfs', 'fd', 'FS.SYNCFS'],
   [307, 'sendmmsg', 'sockfd:fd msgvec:<mmsghdr vlen:uint flags:|msg', 'FS.SEND', 'sockfd flags.several msgvec.sendhdr'],
   [308, 'setns', 'fd nstype:|clone', 'EPERM', '', NAMESPACES],

@@ -36,6 +36,8 @@ export interface GuestThread {
   nops: number
   /** Signal frames in the reply being built (signal.ts). The dispatcher sets it to 0 at every event. */
   frames?: number
+  /** poll: ms left of its timeout when it is issued again; -1: it is not. */
+  left?: number
   /** How many words its last words' operations have marked that somebody waits for (futexes.ts). */
   marked?: number
 }

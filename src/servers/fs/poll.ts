@@ -1,6 +1,7 @@
 // poll and select: rows that wait on the queues of several files, with a timeout. Also wake(), through which every file that becomes
 // ready tells whoever waits on it: poll and select rows, epoll_wait rows, splice rows (ids ≥ 0: slots) and epoll items (ids < 0).
 // Invariants: a slot is in a queue only while its row stands; a waiting row holds a reference to every file it watches.
+// The timeout's grant holds what is left of it when the call ends, for callers that get it back (container/linux/convert.ts).
 // The signal mask of ppoll and pselect6 is the container's and PM's business: its cell is not read here.
 import { E } from '../../abi/errno.ts'
 import { high, int, type Message, SUSPEND, slotOf, uint } from '../../abi/message.ts'
@@ -22,6 +23,11 @@ interface Watch {
   files: (OpenFile | null)[]
   events: number[]
   queues: WaitQueue[]
+  /** Most that can be left of the timeout, ms. */
+  timeout: number
+}
+function newWatch(): Watch {
+  return { fds: [], files: [], events: [], queues: [], timeout: FOREVER }
 }
 
 export function ready(file: OpenFile): number {
@@ -81,10 +87,11 @@ export function finishWait(state: FsState, row: Row, result: number): void {
 export function stopWaiting(state: FsState, row: Row): void {
   const slot = slotOf(row.endpoint)
   const watch = row.more as Watch
+  if (row.d >= 0) writeTime(state, row.d, Math.min(state.timers.left(2 * slot), watch.timeout))
   state.timers.clear(2 * slot)
   for (const queue of watch.queues) leave(queue, slot)
   const files = watch.files
-  row.more = { fds: [], files: [], events: [], queues: [] }
+  row.more = newWatch()
   for (const file of files) if (file !== null) dropFile(state, file)
 }
 export function leave(queue: WaitQueue, id: number): void {
@@ -96,13 +103,16 @@ export function waitExpired(state: FsState, slot: number): void {
   const row = state.rows[slot]
   if (row === undefined || row.kind === WAIT.NONE) return
   if (row.kind === WAIT.SELECT) clearSets(state, row)
+  ;(row.more as Watch).timeout = 0
   finishWait(state, row, 0)
 }
 
 /** Enter the queues of the watched files and set the timeout. `watch.queues` may hold queues already. */
-function startWaiting(state: FsState, row: Row, watch: Watch, timeout: number): number {
+function startWaiting(state: FsState, row: Row, watch: Watch, timeout: number, timeAt: number): number {
   const slot = slotOf(row.endpoint)
   row.more = watch
+  row.d = timeout === FOREVER ? -1 : timeAt
+  watch.timeout = timeout
   for (const file of watch.files) {
     if (file === null) continue
     file.refs++
@@ -116,7 +126,7 @@ function startWaiting(state: FsState, row: Row, watch: Watch, timeout: number): 
 }
 /** epoll_wait: wait on one queue only. */
 export function waitOn(state: FsState, row: Row, queue: WaitQueue, timeout: number): number {
-  return startWaiting(state, row, { fds: [], files: [], events: [], queues: [queue] }, timeout)
+  return startWaiting(state, row, { ...newWatch(), queues: [queue] }, timeout, -1)
 }
 
 /** A timespec grant → milliseconds, FOREVER when absent, or NaN when invalid. */
@@ -128,6 +138,15 @@ export function timeoutOf(state: FsState, m: Message, cell: number): number {
   const nanos = view.getInt32(at + 12, true) * 2 ** 32 + view.getUint32(at + 8, true)
   if (seconds < 0 || nanos < 0 || nanos > 999999999) return Number.NaN
   return seconds * 1000 + nanos / 1e6
+}
+
+function writeTime(state: FsState, at: number, ms: number): void {
+  const seconds = Math.floor(ms / 1000)
+  const view = state.sys.view
+  view.setUint32(at, seconds % 2 ** 32, true)
+  view.setInt32(at + 4, Math.floor(seconds / 2 ** 32), true)
+  view.setUint32(at + 8, Math.min(999_999_999, Math.floor((ms - seconds * 1000) * 1e6)), true)
+  view.setInt32(at + 12, 0, true)
 }
 
 // -- poll --
@@ -154,18 +173,20 @@ function poll(state: FsState, m: Message, from: number): number {
     view.setUint16(p + 6, revents, true)
   }
   if (result > 0 || timeout === 0) return result
-  return waitPoll(state, fproc, from, at, count, timeout)
+  return waitPoll(state, fproc, m, from, timeout)
 }
-function waitPoll(state: FsState, fproc: Fproc, from: number, at: number, count: number, timeout: number): number {
+function waitPoll(state: FsState, fproc: Fproc, m: Message, from: number, timeout: number): number {
   const view = state.sys.view
-  const watch: Watch = { fds: [], files: [], events: [], queues: [] }
+  const at = int(m, 0)
+  const count = uint(m, 1)
+  const watch = newWatch()
   for (let i = 0, p = at; i < count; i++, p += POLLFD_BYTES) {
     const fd = view.getInt32(p, true)
     watch.fds.push(fd)
     watch.files.push(fd < 0 ? null : getIo(fproc, fd))
     watch.events.push(view.getUint16(p + 4, true) | POLL.ERR | POLL.HUP)
   }
-  return startWaiting(state, suspend(state, from, WAIT.POLL, null, at, count, 0), watch, timeout)
+  return startWaiting(state, suspend(state, from, WAIT.POLL, null, at, count, 0), watch, timeout, int(m, 2))
 }
 /** Writes revents when something is ready → how many are. */
 function checkPoll(state: FsState, row: Row): number {
@@ -194,7 +215,7 @@ function select(state: FsState, m: Message, from: number): number {
   if (n < 0 || Number.isNaN(timeout)) return -E.INVAL
   const bytes = ((n + 63) >> 6) * 8
   for (let k = 1; k <= 3; k++) if (high(m, k) !== 0 && high(m, k) < bytes) return -E.FAULT
-  const watch: Watch = { fds: [], files: [], events: [], queues: [] }
+  const watch = newWatch()
   for (let fd = 0; fd < n; fd++) {
     const events = asked(state, m, fd)
     if (events === 0) continue
@@ -208,7 +229,7 @@ function select(state: FsState, m: Message, from: number): number {
   for (let k = 1; k <= 3; k++) setGrantOf(row, k, high(m, k) === 0 ? -1 : int(m, k))
   row.more = watch
   const result = checkSelect(state, row)
-  if (result === 0 && timeout !== 0) return startWaiting(state, row, watch, timeout)
+  if (result === 0 && timeout !== 0) return startWaiting(state, row, watch, timeout, int(m, 4))
   if (result === 0) clearSets(state, row)
   row.kind = WAIT.NONE
   row.more = null

@@ -10,7 +10,7 @@ import { die } from './lastwords.ts'
 import { newTimer, type Pm, type PosixTimer, type Process, RLIMIT, type Task, taskOf } from './mproc.ts'
 import { info, send } from './signal.ts'
 import { read64, writeTimespec } from './suspended.ts'
-import { CLOCK, clockNow, readTimespec } from './time.ts'
+import { CLOCK, clockNow, isReadOnly, readTimespec } from './time.ts'
 import { grantOf, need } from './tell.ts'
 import { usageOf, writeTimeval } from './usage.ts'
 
@@ -167,6 +167,7 @@ function find(p: Process, id: number): PosixTimer | undefined {
 
 function create(pm: Pm, t: Task, m: Message): number {
   const clock = int(m, 0)
+  if (isReadOnly(clock)) return -E.OPNOTSUPP
   if (clockNow(pm, t, clock) < 0) return -E.INVAL
   const p = t.process
   if (p.posixTimers.length >= TIMERS_MAX) return -E.AGAIN
@@ -204,8 +205,8 @@ function nowOf(pm: Pm, t: Task, timer: PosixTimer): number {
 }
 function settime(pm: Pm, t: Task, m: Message): number {
   const timer = find(t.process, int(m, 0))
-  const at = need(m, 2, 32)
-  if (at < 0) return at
+  const at = grantOf(m, 2)
+  if (at < 0) return -E.INVAL
   const interval = readTimespec(pm, at)
   const value = readTimespec(pm, at + 16)
   if (timer === undefined || interval < 0 || value < 0) return -E.INVAL

@@ -4,6 +4,7 @@ import { E } from '../../abi/errno.ts'
 import { high, int, type Message, SUSPEND } from '../../abi/message.ts'
 import type { CallVector } from '../../lib/server.ts'
 import { PM } from '../../protocol/pm.ts'
+import { adjtime } from './adjtime.ts'
 import { futexTimeout } from './futex.ts'
 import { timerKey, WAIT_TIMER } from './keys.ts'
 import { type Pm, type Task, taskOf, WAITING } from './mproc.ts'
@@ -62,6 +63,10 @@ export function timeCalls(pm: Pm): CallVector {
       if (at < 0) return at
       return clock !== CLOCK.REALTIME || readTimespec(pm, at) < 0 ? -E.INVAL : -E.PERM
     },
+    [PM.ADJTIME]: (m, from) => {
+      const t = taskOf(pm, from)
+      return t === undefined ? -E.SRCH : adjtime(pm, t, m)
+    },
     [PM.NANOSLEEP]: (m, from) => {
       const t = taskOf(pm, from)
       return t === undefined ? -E.SRCH : sleep(pm, t, CLOCK.MONOTONIC, 0, m, 0)
@@ -73,19 +78,17 @@ export function timeCalls(pm: Pm): CallVector {
   }
 }
 
-/** A clock's time in ms, or -EINVAL. CPU clocks of other processes (clock_getcpuclockid) are negative numbers: ~pid << 3 | kind. */
+/** A clock's time in ms, or -EINVAL: for the _ALARM clocks too, as where there is no clock that runs while the computer sleeps. CPU clocks of other processes (clock_getcpuclockid) are negative numbers: ~pid << 3 | kind. */
 export function clockNow(pm: Pm, t: Task, clock: number): number {
   switch (clock) {
     case CLOCK.REALTIME:
     case CLOCK.REALTIME_COARSE:
-    case CLOCK.REALTIME_ALARM:
     case CLOCK.TAI:
       return pm.sys.realtime()
     case CLOCK.MONOTONIC:
     case CLOCK.MONOTONIC_RAW:
     case CLOCK.MONOTONIC_COARSE:
     case CLOCK.BOOTTIME:
-    case CLOCK.BOOTTIME_ALARM:
       return pm.sys.monotonic()
     case CLOCK.PROCESS_CPUTIME: {
       const usage = usageOf(pm, t.process)
@@ -118,7 +121,7 @@ export function readTimespec(pm: Pm, at: number): number {
 
 function sleep(pm: Pm, t: Task, clock: number, flags: number, m: Message, k: number): number {
   const at = need(m, k, 16)
-  if (!canSleep(clock)) return clock === CLOCK.THREAD_CPUTIME ? -E.INVAL : clockNow(pm, t, clock) < 0 ? -E.INVAL : -E.OPNOTSUPP
+  if (!canSleep(clock)) return clock === CLOCK.THREAD_CPUTIME ? -E.INVAL : isReadOnly(clock) || clockNow(pm, t, clock) >= 0 ? -E.OPNOTSUPP : -E.INVAL
   if (at < 0) return at
   const ms = readTimespec(pm, at)
   if (ms < 0) return ms
@@ -141,9 +144,13 @@ function sleep(pm: Pm, t: Task, clock: number, flags: number, m: Message, k: num
   return SUSPEND
 }
 function canSleep(clock: number): boolean {
+  return clock === CLOCK.REALTIME || clock === CLOCK.MONOTONIC || clock === CLOCK.BOOTTIME || clock === CLOCK.TAI
+}
+/** Has nothing but a time to be read. */
+export function isReadOnly(clock: number): boolean {
   return (
-    clock === CLOCK.REALTIME || clock === CLOCK.MONOTONIC || clock === CLOCK.BOOTTIME || clock === CLOCK.TAI ||
-    clock === CLOCK.REALTIME_ALARM || clock === CLOCK.BOOTTIME_ALARM
+    clock === CLOCK.MONOTONIC_RAW || clock === CLOCK.REALTIME_COARSE || clock === CLOCK.MONOTONIC_COARSE || clock === CLOCK.REALTIME_ALARM ||
+    clock === CLOCK.BOOTTIME_ALARM
   )
 }
 
