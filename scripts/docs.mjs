@@ -15,6 +15,7 @@ async function tables() {
     export { fsCalls } from './src/protocol/fs.ts'
     export { pmCalls, machineCalls } from './src/protocol/pm.ts'
     export { vmCalls } from './src/protocol/vm.ts'
+    export { ipcCalls } from './src/protocol/ipc.ts'
     export { cdevCalls } from './src/protocol/cdev.ts'
     export { sdevCalls } from './src/protocol/sdev.ts'
     export { commonCalls } from './src/protocol/common.ts'
@@ -104,6 +105,7 @@ that become this message.
 ${section('Process manager', 'PM', all.pmCalls, '`PM`: processes, threads, ids, signals, clocks and limits.')}
 ${section('File server', 'FS', all.fsCalls, '`FS`: paths, open files, pipes, polling, mounts.')}
 ${section('Memory server', 'VM', all.vmCalls, '`VM`: address spaces.')}
+${section('System V IPC', 'IPC', all.ipcCalls, '`IPC`: shared memory, semaphores, message queues.')}
 ${section('Character devices', 'CDEV', all.cdevCalls, 'Between FS and the terminal and stream drivers.')}
 ${section('Socket devices', 'SDEV', all.sdevCalls, 'Between FS, which owns the descriptors, and NET.')}
 ${section('Kernel calls', 'SYSTEM', all.systemCalls, "To the SYSTEM task; `src/lib/server.ts` wraps them. Types below 0x680 are MINIX 3's.")}

@@ -18,10 +18,12 @@ import { createStream } from './drivers/stream/stream.ts'
 import { createTty } from './drivers/tty/tty.ts'
 import * as host from './host/host.ts'
 import type { HostFiles } from './lib/hostfiles.ts'
+import type { HostMemory } from './lib/hostmemory.ts'
 import { createKernel } from './kernel/kernel.ts'
 import type { Privileges } from './kernel/types.ts'
 import { Control } from './machine-server.ts'
 import { createFs } from './servers/fs/fs.ts'
+import { createIpc } from './servers/ipc/ipc.ts'
 import { mountAll } from './mounts.ts'
 import { createNet } from './servers/net/net.ts'
 import { createPm } from './servers/pm/pm.ts'
@@ -151,9 +153,10 @@ function build(options: BootOptions, say: (m: FromKernel) => void, onControl: ()
     createPm(sys, { cpus: facts.cpus, memoryTotal: memory, memoryFree: () => memory - facts.memoryUsed(), hostname: options.hostname, release: release(), version: version(), maxProcesses: options.processes, blocked: endpoint => kernel.blocked(endpoint) }),
   )
   kernel.addServer(EP.VM, SERVER, sys => {
-    vm = createVm(sys, { limit: memory })
+    vm = createVm(sys, { limit: memory, memory: hostMemory(opened) })
     return vm
   })
+  kernel.addServer(EP.IPC, SERVER, sys => createIpc(sys))
   kernel.addServer(EP.FS, SERVER, sys => createFs(sys, { host: files, store, facts, mounts: state => mountAll(state, { options, store, files, fail: mountFailed }) }))
   kernel.addServer(EP.NET, SERVER, sys => createNet(sys))
   kernel.addServer(EP.TTY, SERVER, sys => {
@@ -168,7 +171,7 @@ function build(options: BootOptions, say: (m: FromKernel) => void, onControl: ()
     control = new Control(sys, { kernel, linux, loop, stream, tty, say, log })
     return control
   })
-  for (const [slot, endpoint] of [[SLOT.PM, EP.PM], [SLOT.FS, EP.FS], [SLOT.VM, EP.VM], [SLOT.NET, EP.NET], [SLOT.CLOCK, EP.CLOCK], [SLOT.SYSTEM, EP.SYSTEM]] as const)
+  for (const [slot, endpoint] of [[SLOT.PM, EP.PM], [SLOT.FS, EP.FS], [SLOT.VM, EP.VM], [SLOT.NET, EP.NET], [SLOT.CLOCK, EP.CLOCK], [SLOT.SYSTEM, EP.SYSTEM], [SLOT.IPC, EP.IPC]] as const)
     kernel.setSlot(0, slot, endpoint)
   processes.fillPool()
 
@@ -212,6 +215,23 @@ function remember(files: HostFiles, opened: Set<number>, closed: (fd: number) =>
       return files.close(fd)
     },
   })
+}
+
+/** Shared memory for guests; descriptors handed out are in `opened` until they are closed. */
+function hostMemory(opened: Set<number>): HostMemory {
+  const note = (fd: number): number => {
+    if (fd >= 0) opened.add(fd)
+    return fd
+  }
+  return {
+    create: bytes => note(host.memfd('mol-memory', bytes, true)),
+    readOnly: fd => note(host.reopenReadOnly(fd)),
+    resident: host.allocated,
+    close: fd => {
+      opened.delete(fd)
+      return host.close(fd)
+    },
+  }
 }
 
 function makeArena(bytes: number): Arena {

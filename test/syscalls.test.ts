@@ -22,6 +22,7 @@ import {
 import { levelOf, messageOf, type Row, SYSCALLS } from '../src/container/linux/syscalls.ts'
 import { put64, setReg } from '../src/container/linux/thread.ts'
 import { fsCalls } from '../src/protocol/fs.ts'
+import { ipcCalls } from '../src/protocol/ipc.ts'
 import { pmCalls } from '../src/protocol/pm.ts'
 import type { Protocol } from '../src/protocol/table.ts'
 import { vmCalls } from '../src/protocol/vm.ts'
@@ -56,7 +57,7 @@ describe('the table', () => {
   })
 
   it('names messages that exist, with as many cells and grants in the same places', () => {
-    const protocols: Readonly<Record<string, Protocol>> = { FS: fsCalls, PM: pmCalls, VM: vmCalls }
+    const protocols: Readonly<Record<string, Protocol>> = { FS: fsCalls, PM: pmCalls, VM: vmCalls, IPC: ipcCalls }
     const wrong: string[] = []
     for (const row of SYSCALLS.filter(r => messageOf(r[3]).slot >= 0)) {
       const [server = '', call = ''] = row[3].split('.')

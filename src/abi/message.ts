@@ -79,11 +79,11 @@ export function makeEndpoint(generation: number, slot: number): number {
   return generation * ENDPOINT_SLOTS + slot
 }
 /** Fixed slots. Tasks: IDLE -4, CLOCK -3, SYSTEM -2, HARDWARE -1. Servers as in MINIX 3.3, drivers after them, guests from FIRST_GUEST. */
-export const EP = { IDLE: -4, CLOCK: -3, SYSTEM: -2, HARDWARE: -1, PM: 0, FS: 1, RS: 2, MEM: 3, NET: 4, TTY: 5, DS: 6, STREAM: 7, VM: 8, MACHINE: 9 } as const
+export const EP = { IDLE: -4, CLOCK: -3, SYSTEM: -2, HARDWARE: -1, PM: 0, FS: 1, RS: 2, MEM: 3, NET: 4, TTY: 5, DS: 6, STREAM: 7, VM: 8, MACHINE: 9, IPC: 10 } as const
 export const FIRST_GUEST = 32
 
 /** Names a domain's slots go by. A call is sent to a slot; the domain says which endpoint stands there. */
-export const SLOT = { PM: 0, FS: 1, VM: 2, NET: 3, CLOCK: 4, SYSTEM: 5, PARENT: 6 } as const
+export const SLOT = { PM: 0, FS: 1, VM: 2, NET: 3, CLOCK: 4, SYSTEM: 5, PARENT: 6, IPC: 7 } as const
 export const SLOTS = 8
 
 /** Type of a notification: NOTIFY_MESSAGE plus the sender's slot (MINIX). Cell 0: pending mask; cell 1: ticks. */

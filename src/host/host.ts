@@ -158,12 +158,14 @@ const MFD_ALLOW_SEALING = 2
 const F_ADD_SEALS = 1033
 const F_SEAL_SEAL = 1
 const F_SEAL_SHRINK = 2
+const F_SEAL_GROW = 4
 
-/** Anonymous memory of `bytes` as a descriptor that can't be shrunk (so our mapping can't fault); it may grow by ftruncate. */
-export function memfd(name: string, bytes: number): number {
+/** Anonymous memory of `bytes` as a descriptor that can't be shrunk (so our mapping can't fault); unless `fixed` it may grow by ftruncate. */
+export function memfd(name: string, bytes: number, fixed = false): number {
   const fd = sys(SYS.memfd_create, scratch.cstr(name, AT), MFD_CLOEXEC | MFD_ALLOW_SEALING)
   if (fd < 0) return fd
-  const error = sys(SYS.ftruncate, fd, bytes) || sys(SYS.fcntl, fd, F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK)
+  const seals = F_SEAL_SEAL | F_SEAL_SHRINK | (fixed ? F_SEAL_GROW : 0)
+  const error = sys(SYS.ftruncate, fd, bytes) || sys(SYS.fcntl, fd, F_ADD_SEALS, seals)
   if (error < 0) close(fd)
   return error < 0 ? error : fd
 }
@@ -171,6 +173,13 @@ export function memfd(name: string, bytes: number): number {
 /** A read-only descriptor of the same memory. */
 export const reopenReadOnly = (fd: number): number =>
   sys(SYS.openat, -100, scratch.cstr(`/proc/self/fd/${fd}`, AT), CLOEXEC)
+
+const STAT_BLOCKS = 64
+/** Bytes of a file the host keeps blocks for: of a memfd, what is in memory. */
+export function allocated(fd: number): number {
+  const error = sys(SYS.fstat, fd, scratch.address + AT)
+  return error < 0 ? error : scratch.word(AT + STAT_BLOCKS) * 512
+}
 
 const PROT_READ_WRITE = 3
 const MAP_SHARED_FIXED = 0x11

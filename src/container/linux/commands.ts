@@ -1,4 +1,4 @@
-// fcntl and prctl commands: name, and the data behind their argument; ioctl's table is abi/ioctl.ts. Commands without data take a value.
+// fcntl, prctl and System V commands: name, and the data behind their argument; ioctl's table is abi/ioctl.ts. Commands without data take a value.
 import { ioctl } from '../../abi/ioctl.ts'
 
 /** Direction of a command's data. */
@@ -35,10 +35,34 @@ export const PRCTLS: readonly Command[] = [
   [66, 'PR_GET_MDWE', 0, 0], [0x53564d41, 'PR_SET_VMA', 0, 0], [0x59616d61, 'PR_SET_PTRACER', 0, 0],
 ]
 
+/** The values of the largest set. */
+export const SETALL_BYTES = 64000
+export const GETALL = 13
+/** shmctl, semctl and msgctl; data behind the last argument. What GETALL and SETALL are about ends where the set does: the server knows. */
+// biome-ignore format: a table
+export const SHMCTLS: readonly Command[] = [
+  [0, 'IPC_RMID', 0, 0], [1, 'IPC_SET', 1, 112], [2, 'IPC_STAT', 2, 112], [3, 'IPC_INFO', 2, 72], [11, 'SHM_LOCK', 0, 0], [12, 'SHM_UNLOCK', 0, 0],
+  [13, 'SHM_STAT', 2, 112], [14, 'SHM_INFO', 2, 48], [15, 'SHM_STAT_ANY', 2, 112],
+]
+// biome-ignore format: a table
+export const SEMCTLS: readonly Command[] = [
+  [0, 'IPC_RMID', 0, 0], [1, 'IPC_SET', 1, 104], [2, 'IPC_STAT', 2, 104], [3, 'IPC_INFO', 2, 40], [11, 'GETPID', 0, 0], [12, 'GETVAL', 0, 0],
+  [13, 'GETALL', 0, 0], [14, 'GETNCNT', 0, 0], [15, 'GETZCNT', 0, 0], [16, 'SETVAL', 0, 0], [17, 'SETALL', 1, SETALL_BYTES], [18, 'SEM_STAT', 2, 104],
+  [19, 'SEM_INFO', 2, 40], [20, 'SEM_STAT_ANY', 2, 104],
+]
+// biome-ignore format: a table
+export const MSGCTLS: readonly Command[] = [
+  [0, 'IPC_RMID', 0, 0], [1, 'IPC_SET', 1, 120], [2, 'IPC_STAT', 2, 120], [3, 'IPC_INFO', 2, 32], [11, 'MSG_STAT', 2, 120], [12, 'MSG_INFO', 2, 32],
+  [13, 'MSG_STAT_ANY', 2, 120],
+]
+
 const shapes = (commands: readonly Command[]): Map<number, number> =>
   new Map(commands.map(([number, , direction, bytes]) => [number | 0, (direction << 16) | bytes]))
 const fcntls = shapes(FCNTLS)
 const prctls = shapes(PRCTLS)
+const shmctls = shapes(SHMCTLS)
+const semctls = shapes(SEMCTLS)
+const msgctls = shapes(MSGCTLS)
 const DIRECTIONS = { value: DATA.NONE, in: DATA.IN, out: DATA.OUT, inout: DATA.INOUT } as const
 
 /** Data of an ioctl command: direction << 16 | bytes, 0 for a value or a command nobody knows. */
@@ -51,4 +75,13 @@ export function fcntlData(cmd: number): number {
 }
 export function prctlData(option: number): number {
   return prctls.get(option | 0) ?? 0
+}
+export function shmctlData(cmd: number): number {
+  return shmctls.get(cmd | 0) ?? 0
+}
+export function semctlData(cmd: number): number {
+  return semctls.get(cmd | 0) ?? 0
+}
+export function msgctlData(cmd: number): number {
+  return msgctls.get(cmd | 0) ?? 0
 }

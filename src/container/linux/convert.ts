@@ -4,7 +4,7 @@ import { CLONE, CLONE_HIGH } from '../../abi/clone.ts'
 import { E } from '../../abi/errno.ts'
 import { high, int, setGrant, setInt, setLong } from '../../abi/message.ts'
 import { WHEN } from './args.ts'
-import { DATA, fcntlData, ioctlData, prctlData } from './commands.ts'
+import { DATA, fcntlData, GETALL, ioctlData, msgctlData, prctlData, semctlData, shmctlData } from './commands.ts'
 import {
   data,
   fetch,
@@ -22,6 +22,7 @@ import {
   want,
 } from './operands.ts'
 import { code, DO } from './program.ts'
+import { controlData, messageIn, messageOut, sembufs, semctlValues } from './sysv.ts'
 
 const HIGH = 4294967296
 const TIMESPEC = 16
@@ -56,6 +57,18 @@ export function convert(t: ThreadView, operation: number, i: number, cell: numbe
       return low(t, 1) & TIMER_ABSTIME || isNull(t, i)
         ? grant(t, i, cell, 0, 0)
         : data(t, i, cell, TIMESPEC, false, true, TIMESPEC, WHEN.EINTR)
+    case DO.SHMCTL:
+      return controlData(t, shmctlData(low(t, 1)), i, cell)
+    case DO.SEMCTL:
+      return low(t, 2) === GETALL ? semctlValues(t, i, cell) : controlData(t, semctlData(low(t, 2)), i, cell)
+    case DO.MSGCTL:
+      return controlData(t, msgctlData(low(t, 1)), i, cell)
+    case DO.SEMBUF:
+      return sembufs(t, i, cell)
+    case DO.MSGSND:
+      return messageIn(t, i, cell)
+    case DO.MSGRCV:
+      return messageOut(t, i, cell)
     default:
       return -E.NOSYS
   }

@@ -10,6 +10,7 @@ import { FS } from '../../protocol/fs.ts'
 import { PM } from '../../protocol/pm.ts'
 import { VM } from '../../protocol/vm.ts'
 import { createVm } from '../../servers/vm/vm.ts'
+import { fakeMemory } from '../../../test/support/fake-memory.ts'
 import { AUX } from './auxv.ts'
 import { execve, execveat, startImage } from './exec.ts'
 import {
@@ -70,7 +71,7 @@ class Memory {
 
 function boot(files: Record<string, File> = {}, options: { stack?: number; fail?: (op: number) => boolean } = {}) {
   const sys = new FakeSys(EP.VM)
-  const vm = sys.attach(createVm(sys))
+  const vm = sys.attach(createVm(sys, { memory: fakeMemory() }))
   const memory = new Memory()
   const arena = {
     buffer: sys.mem.buffer,

@@ -86,7 +86,8 @@ export class Faults {
     }
     t.done = 0
     const isMemory = code >= OP.MMAP && code <= OP.MADVISE
-    if (isMemory && t.nr >= 0 && serviceOf(t.nr) === SLOT.VM) {
+    const service = t.nr < 0 ? -1 : serviceOf(t.nr)
+    if (isMemory && (service === SLOT.VM || service === SLOT.IPC)) {
       t.message[TYPE] = VM.FAILED
       this.c.kernel.call(t.proc, SLOT.VM)
     }

@@ -18,6 +18,7 @@ import {
 } from './strace-arguments.ts'
 import { SOCKET_CALLS } from './strace-sockets.ts'
 import { bitNumbers, direntCount, i64, polled, STRUCT_FORMATS, type StructFormat, u32 } from './strace-structs.ts'
+import { SYSV } from './strace-sysv.ts'
 import { address, date, flags, hex, hex64, mode, oneOf, openFlags, quote, quoteHex, signal } from './strace-values.ts'
 import { CAPABILITIES } from './xlat.ts'
 
@@ -280,6 +281,7 @@ const personality = (s: Shown): Texts => [hex(low(s, 0))]
 
 // biome-ignore format: a table
 const CALLS: Readonly<Record<string, (s: Shown) => Texts>> = {
+  ...SYSV,
   open, openat: open, mq_open: open, mknod, mknodat: mknod, getdents: dents, getdents64: dents, ioctl: ioctlTexts, fcntl: fcntlTexts,
   prctl: prctlTexts, clone: cloneTexts, clone3: clone3Texts, futex: futexTexts, select: selectTexts, pselect6: selectTexts,
   sched_setaffinity: affinity, sched_getaffinity: affinity, statx: statxTexts, getcwd: cwdText, readlink: linkText,

@@ -9,13 +9,15 @@
 //   name.word   converted: ms (milliseconds → timespec, negative → null), tv (timeval → timespec), ss (pselect6's {set, size}),
 //               ioctl fcntl prctl cap (data as the command or version says), len (bytes of an iovec), ptid, pidfd, futex,
 //               rem, clone3 (seven cells), send and receive (a socket's buffer), sendhdr and recvhdr (a message header: four
-//               cells, five), several (flags of a call about several messages), piece (which piece of a call in pieces)
+//               cells, five), several (flags of a call about several messages), piece (which piece of a call in pieces),
+//               shmctl semctl msgctl sembuf msgsnd msgrcv (sysv.ts)
 //   ?name.word  no cell, a check: how, events, sigset (8 when the argument before isn't null), positive, nonnegative, current (-1 or
 //               more), nokey, word (the futex still holds the value)
 // A note says what is missing; a row with one is partial, without one full.
 import type { ErrnoName } from '../../abi/errno.ts'
 import { SLOT } from '../../abi/message.ts'
 import { FS, type fsCalls } from '../../protocol/fs.ts'
+import { IPC, type ipcCalls } from '../../protocol/ipc.ts'
 import { PM, type pmCalls } from '../../protocol/pm.ts'
 import { VM, type vmCalls } from '../../protocol/vm.ts'
 
@@ -26,6 +28,7 @@ export type Target =
   | `FS.${keyof typeof fsCalls}`
   | `PM.${keyof typeof pmCalls}`
   | `VM.${keyof typeof vmCalls}`
+  | `IPC.${keyof typeof ipcCalls}`
   | `LOCAL.${keyof typeof LOCAL}`
   | `E${ErrnoName}`
 export type Row = readonly [nr: number, name: string, args: string, to: Target, cells?: string, note?: string]
@@ -34,7 +37,6 @@ export type Level = 'full' | 'partial' | 'refused'
 const NAMESPACES = 'machines nest by domains, not by namespaces'
 const PRIVILEGED = "would change the host's kernel"
 const GONE = 'not in Linux any more either'
-const SYSV = 'no System V IPC'
 const MQ = 'no POSIX message queues'
 const AIO = 'no kernel AIO; libraries fall back to threads'
 const NUMA = 'one memory node'
@@ -75,9 +77,9 @@ export const SYSCALLS: readonly Row[] = [
   [26, 'msync', 'addr length:size flags:|msync', 'VM.MSYNC'],
   [27, 'mincore', 'addr length:size vec:>mincore[length]', 'VM.MINCORE', '', 'at most 512 MiB in one call'],
   [28, 'madvise', 'addr length:size advice:=madvise', 'VM.MADVISE'],
-  [29, 'shmget', 'key:int size shmflg:int', 'ENOSYS', '', SYSV],
-  [30, 'shmat', 'shmid:int shmaddr:addr shmflg:int', 'ENOSYS', '', SYSV],
-  [31, 'shmctl', 'shmid:int cmd:int buf:addr', 'ENOSYS', '', SYSV],
+  [29, 'shmget', 'key:=ipc_key size shmflg:|shmget', 'IPC.SHMGET'],
+  [30, 'shmat', 'shmid:int shmaddr:addr shmflg:|shmat', 'IPC.SHMAT'],
+  [31, 'shmctl', 'shmid:int cmd:=shmctl buf:addr', 'IPC.SHMCTL', 'shmid cmd buf.shmctl', 'SHM_LOCK only marks the segment: nothing is ever swapped out'],
   [32, 'dup', 'oldfd:fd', 'FS.DUP'],
   [33, 'dup2', 'oldfd:fd newfd:fd', 'FS.DUP2', 'oldfd newfd -1'],
   [34, 'pause', '', 'PM.PAUSE'],
@@ -110,14 +112,14 @@ export const SYSCALLS: readonly Row[] = [
   [61, 'wait4', 'pid wstatus:>status?+ options:|wait rusage:>rusage?+', 'PM.WAITPID'],
   [62, 'kill', 'pid sig:signo', 'PM.KILL'],
   [63, 'uname', 'buf:>utsname', 'PM.UNAME'],
-  [64, 'semget', 'key:int nsems:int semflg:int', 'ENOSYS', '', SYSV],
-  [65, 'semop', 'semid:int sops:addr nsops:size', 'ENOSYS', '', SYSV],
-  [66, 'semctl', 'semid:int semnum:int cmd:int arg:addr', 'ENOSYS', '', SYSV],
-  [67, 'shmdt', 'shmaddr:addr', 'ENOSYS', '', SYSV],
-  [68, 'msgget', 'key:int msgflg:int', 'ENOSYS', '', SYSV],
-  [69, 'msgsnd', 'msqid:int msgp:addr msgsz:size msgflg:int', 'ENOSYS', '', SYSV],
-  [70, 'msgrcv', 'msqid:int msgp:addr msgsz:size msgtyp:long msgflg:int', 'ENOSYS', '', SYSV],
-  [71, 'msgctl', 'msqid:int cmd:int buf:addr', 'ENOSYS', '', SYSV],
+  [64, 'semget', 'key:=ipc_key nsems:int semflg:|semget', 'IPC.SEMGET'],
+  [65, 'semop', 'semid:int sops:addr nsops:uint', 'IPC.SEMOP', 'semid sops.sembuf nsops null'],
+  [66, 'semctl', 'semid:int semnum:int cmd:=semctl arg:addr', 'IPC.SEMCTL', 'semid semnum cmd arg.semctl arg'],
+  [67, 'shmdt', 'shmaddr:addr', 'IPC.SHMDT'],
+  [68, 'msgget', 'key:=ipc_key msgflg:|msgget', 'IPC.MSGGET'],
+  [69, 'msgsnd', 'msqid:int msgp:addr msgsz:size msgflg:|msgop', 'IPC.MSGSND', 'msqid msgp.msgsnd msgsz msgflg'],
+  [70, 'msgrcv', 'msqid:int msgp:addr msgsz:size msgtyp:long msgflg:|msgop', 'IPC.MSGRCV', 'msqid msgp.msgrcv msgsz msgtyp msgflg'],
+  [71, 'msgctl', 'msqid:int cmd:=msgctl buf:addr', 'IPC.MSGCTL', 'msqid cmd buf.msgctl'],
   [72, 'fcntl', 'fd cmd:=fcntl arg:ulong', 'FS.FCNTL', 'fd cmd arg arg.fcntl', OPTIONS],
   [73, 'flock', 'fd operation:|flock', 'FS.FLOCK'],
   [74, 'fsync', 'fd', 'FS.FSYNC', 'fd 0'],
@@ -266,7 +268,7 @@ export const SYSCALLS: readonly Row[] = [
   [217, 'getdents64', 'fd dirp:>[count] count:uint', 'FS.GETDENTS64'],
   [218, 'set_tid_address', 'tidptr:addr', 'PM.SET_TID_ADDRESS'],
   [219, 'restart_syscall', '', 'EINTR', '', 'interrupted calls are issued again whole'],
-  [220, 'semtimedop', 'semid:int sops:addr nsops:size timeout:addr', 'ENOSYS', '', SYSV],
+  [220, 'semtimedop', 'semid:int sops:addr nsops:uint timeout:<timespec?', 'IPC.SEMOP', 'semid sops.sembuf nsops timeout'],
   [221, 'fadvise64', 'fd offset:off len:off advice:=fadvise', 'FS.FADVISE64'],
   [222, 'timer_create', 'clockid:=clock sevp:<sigevent? timerid:>int', 'PM.TIMER_CREATE'],
   [223, 'timer_settime', 'timerid:int flags:|timer new_value:<itimerspec? old_value:>itimerspec?', 'PM.TIMER_SETTIME'],
@@ -432,12 +434,13 @@ export const SYSCALLS: readonly Row[] = [
   [470, 'listns', 'req:addr ns_ids:addr nr_ns_ids:size flags:uint', 'ENOSYS', '', NAMESPACES],
 ]
 
+const SERVERS = { FS, PM, VM, IPC } as const
 /** Service a target names, and the message type there. Slot -1: not a message. */
 export function messageOf(to: Target): { slot: number; type: number } {
   const [server, call] = to.split('.') as [string, string | undefined]
   if (call === undefined || server === 'LOCAL') return { slot: -1, type: -1 }
-  const types = (server === 'FS' ? FS : server === 'PM' ? PM : VM) as Readonly<Record<string, number>>
-  return { slot: SLOT[server as 'FS' | 'PM' | 'VM'], type: types[call] as number }
+  const types: Readonly<Record<string, number>> = SERVERS[server as keyof typeof SERVERS]
+  return { slot: SLOT[server as keyof typeof SERVERS], type: types[call] as number }
 }
 export function levelOf(row: Row): Level {
   if (!row[3].includes('.')) return 'refused'

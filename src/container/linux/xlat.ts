@@ -2,7 +2,7 @@
 // A table's fallback is what an unknown value is marked with: 0x4d /* SEEK_??? */.
 import { MADV } from '../../abi/mman.ts'
 import { SIG } from '../../abi/signals.ts'
-import { FCNTLS, PRCTLS } from './commands.ts'
+import { FCNTLS, MSGCTLS, PRCTLS, SEMCTLS, SHMCTLS } from './commands.ts'
 
 export interface Xlat {
   readonly names: readonly (readonly [value: number, name: string])[]
@@ -61,6 +61,16 @@ export const XLAT: Readonly<Record<string, Xlat>> = {
   wait: table('W', 'NOHANG=1 STOPPED=2 EXITED=4 CONTINUED=8 NOWAIT=0x1000000', 'W???'),
   fcntl: commands(FCNTLS, 'F_???'),
   prctl: commands(PRCTLS, 'PR_???'),
+  shmctl: commands(SHMCTLS, 'SHM_???'),
+  semctl: commands(SEMCTLS, 'SEM_???'),
+  msgctl: commands(MSGCTLS, 'MSG_???'),
+  ipc_key: table('IPC_', 'PRIVATE=0', 'IPC_???'),
+  shmget: table('', 'IPC_CREAT=0o1000 IPC_EXCL=0o2000 SHM_HUGETLB=0o4000 SHM_NORESERVE=0o10000', 'SHM_???'),
+  semget: table('IPC_', 'CREAT=0o1000 EXCL=0o2000'),
+  msgget: table('IPC_', 'CREAT=0o1000 EXCL=0o2000'),
+  shmat: table('SHM_', 'RDONLY=0o10000 RND=0o20000 REMAP=0o40000 EXEC=0o100000'),
+  msgop: table('', 'MSG_NOERROR=0o10000 MSG_EXCEPT=0o20000 MSG_COPY=0o40000 IPC_NOWAIT=0o4000', 'MSG_???'),
+  semflg: table('', 'SEM_UNDO=0x1000 IPC_NOWAIT=0o4000', 'SEM_???'),
   flock: table('LOCK_', 'SH=1 EX=2 UN=8 NB=4 MAND=32'),
   rlimit: table('RLIMIT_', 'CPU FSIZE DATA STACK CORE RSS NPROC NOFILE MEMLOCK AS LOCKS SIGPENDING MSGQUEUE NICE RTPRIO RTTIME'),
   rusage: table('RUSAGE_', 'SELF=0 CHILDREN=-1 BOTH=-2 THREAD=1'),

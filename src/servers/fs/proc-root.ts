@@ -6,6 +6,7 @@ import { processOf } from './fcntl.ts'
 import type { InodeLocks } from './locks.ts'
 import { EOF, LOCK } from './locks.ts'
 import { PIPE_MAX } from './pipe.ts'
+import { sysvLimits, sysvTable } from './proc-ipc.ts'
 import type { ProcDir, ProcEntry, ProcFile, ProcLink, ProcTable } from './procfs.ts'
 import type { FsState } from './state.ts'
 
@@ -220,7 +221,6 @@ function sysTable(state: FsState): ProcTable {
       core_pattern: value('core'),
       domainname: value('(none)'),
       hostname: file(st => `${st.facts.hostname()}\n`),
-      msgmax: value('8192'),
       ngroups_max: value('65536'),
       osrelease: file(st => `${st.facts.osrelease}\n`),
       ostype: value('Linux'),
@@ -234,12 +234,9 @@ function sysTable(state: FsState): ProcTable {
         uuid: file(st => `${uuid(st)}\n`),
       }),
       randomize_va_space: value('2'),
-      sem: value('32000\t1024000000\t500\t32000'),
-      shmall: value('18446744073692774399'),
-      shmmax: value('18446744073692774399'),
-      shmmni: value('4096'),
       tainted: value('0'),
       'threads-max': number(() => state.facts.pidMax),
+      ...sysvLimits,
       version: file(st => `${st.facts.version}\n`),
       yama: dir({ ptrace_scope: value('1') }),
     }),
@@ -284,15 +281,7 @@ export function rootTable(state: FsState): ProcTable {
     stat: file(stat),
     swaps: value('Filename\t\t\t\tType\t\tSize\t\tUsed\t\tPriority'),
     sys: dir(sysTable(state)),
-    sysvipc: dir({
-      msg: value(
-        '       key      msqid perms      cbytes       qnum lspid lrpid   uid   gid  cuid  cgid      stime      rtime      ctime',
-      ),
-      sem: value('       key      semid perms      nsems   uid   gid  cuid  cgid      otime      ctime'),
-      shm: value(
-        '       key      shmid perms                  size  cpid  lpid nattch   uid   gid  cuid  cgid      atime      dtime      ctime                   rss                  swap',
-      ),
-    }),
+    sysvipc: dir(sysvTable),
     tty: dir({
       drivers: value(
         '/dev/tty             /dev/tty        5       0 system:/dev/tty\n/dev/console         /dev/console    5       1 system:console\n/dev/ptmx            /dev/ptmx       5       2 system\n/dev/tty             /dev/tty        4 0-63 console\npty_slave            /dev/pts      136 0-1048575 pty:slave',

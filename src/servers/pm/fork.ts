@@ -7,6 +7,7 @@ import { EP, high, int, type Message, slotOf, SUSPEND, uint, ulong } from '../..
 import { SIG, SIG_IGN, SIGMAX, SS } from '../../abi/signals.ts'
 import type { CallVector } from '../../lib/server.ts'
 import { FS } from '../../protocol/fs.ts'
+import { IPC } from '../../protocol/ipc.ts'
 import { PM } from '../../protocol/pm.ts'
 import { VM } from '../../protocol/vm.ts'
 import { execCred } from './capability.ts'
@@ -18,7 +19,7 @@ import {
 } from './mproc.ts'
 import { descriptorOf } from './pidfd.ts'
 import { handlerOf } from './signal.ts'
-import { ask, grantOf, setCred } from './tell.ts'
+import { ask, grantOf, setCred, tell } from './tell.ts'
 
 const NEW_NAMESPACES =
   CLONE.NEWNS | CLONE.NEWCGROUP | CLONE.NEWUTS | CLONE.NEWIPC | CLONE.NEWUSER | CLONE.NEWPID | CLONE.NEWNET
@@ -61,6 +62,7 @@ function fork(pm: Pm, t: Task, m: Message): number {
     if (fd < 0) return undo(pm, t, child, -fd)
     pm.sys.view.setInt32(grantOf(m, 6), fd, true)
   }
+  if ((flags & (CLONE.SYSVSEM | CLONE.THREAD)) === CLONE.SYSVSEM) tell(pm, EP.IPC, IPC.SHARE, t.endpoint, endpoint)
   const parentTid = grantOf(m, 2)
   if ((flags & CLONE.PARENT_SETTID) !== 0 && parentTid >= 0) pm.sys.view.setInt32(parentTid, pid, true)
   if ((flags & CLONE.VFORK) === 0) return pid

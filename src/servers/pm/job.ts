@@ -95,6 +95,7 @@ function getjob(pm: Pm, who: number, what: number): number {
     for (const p of pm.processes.values()) if (p.pgrp === who) return p.session
     return -E.SRCH
   }
+  if (what === 10) return pm.processes.get(who)?.tasks[0]?.endpoint ?? -E.SRCH
   const t = taskOf(pm, who)
   if (t === undefined) return -E.SRCH
   const p = t.process

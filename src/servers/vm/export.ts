@@ -16,7 +16,10 @@ interface SpaceRecord {
 export interface VmRecord {
   committed: number
   nextObject: number
-  backings: Backing[]
+  /** `counted`: it is a segment. */
+  backings: (Omit<Backing, 'counted'> & { counted: boolean })[]
+  /** Segments: their backings, and host descriptors, which mean something only in the process that made them. */
+  objects: { backing: number; fd: number; bytes: number }[]
   limits: Limits[]
   spaces: SpaceRecord[]
   rows: { endpoint: number; space: number; limits: number }[]
@@ -44,10 +47,16 @@ export function exportState(state: State): VmRecord {
     peak,
     image: Array.from(image),
   }))
+  const objects = Array.from(state.objects.values(), ({ backing, fd, bytes }) => ({
+    backing: indexIn(backings, backing),
+    fd,
+    bytes,
+  }))
   return structuredClone({
     committed: state.pool.committed,
     nextObject: state.nextObject,
-    backings,
+    backings: backings.map(b => ({ ...b, counted: b.counted !== null })),
+    objects,
     limits,
     spaces: records,
     rows,
@@ -56,7 +65,7 @@ export function exportState(state: State): VmRecord {
 
 export function importState(state: State, from: unknown): void {
   const record = structuredClone(from) as VmRecord
-  const backings = record.backings.map(b => ({ ...b, refs: 0 }))
+  const backings = record.backings.map(b => ({ ...b, refs: 0, counted: b.counted ? state.recounted : null }))
   const spaces = record.spaces.map(s => {
     const space = new Space(state.pool)
     space.refs = 0
@@ -74,6 +83,12 @@ export function importState(state: State, from: unknown): void {
   state.rows.length = 0
   state.nextObject = record.nextObject
   state.pool.committed = record.committed
+  state.objects.clear()
+  for (const { backing, fd, bytes } of record.objects) {
+    const of = backings[backing] as Backing
+    state.objects.set(of.object, { backing: of, fd, bytes })
+  }
+  state.recounted.clear()
   for (const row of record.rows) {
     const space = spaces[row.space] as Space
     space.refs++

@@ -7,7 +7,7 @@ import type { CallVector } from '../../lib/server.ts'
 import { IMAGE, VM } from '../../protocol/vm.ts'
 import { mapAt } from './map.ts'
 import { checkFixed, GUARD_GAP, pageDown, pageUp, topDown } from './place.ts'
-import { type Backing, R } from './region.ts'
+import { type Backing, fileBacking, R } from './region.ts'
 import { Space } from './space.ts'
 import type { State } from './state.ts'
 
@@ -63,11 +63,11 @@ export function imageCalls(state: State): CallVector {
   /** EXECMAP's file record: u64 device, u64 inode, path. */
   function fileOf(at: number, bytes: number, handle: number): Backing {
     const { mem, view } = sys
-    if (bytes < 16) return { dev: 0, ino: 0, name: '', handle, refs: 0, charge: 0 }
+    if (bytes < 16) return fileBacking(0, 0, '', handle)
     const u64 = (o: number): number => view.getUint32(o, true) + view.getUint32(o + 4, true) * 2 ** 32
     let name = ''
     for (let i = at + 16; i < at + bytes; i++) name += String.fromCharCode(mem[i] as number)
-    return { dev: u64(at), ino: u64(at + 8), name, handle, refs: 0, charge: 0 }
+    return fileBacking(u64(at), u64(at + 8), name, handle)
   }
 
   function EXECBRK(m: Message, from: number): number {

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest'
+import { fakeMemory } from '../../../test/support/fake-memory.ts'
 import { FakeSys } from '../../../test/support/fake-sys.ts'
 import { GUEST_END, OP } from '../../abi/channel.ts'
 import { E } from '../../abi/errno.ts'
@@ -11,7 +12,7 @@ const A = 0x10000000
 
 function boot() {
   const sys = new FakeSys(EP.VM)
-  const vm = sys.attach(createVm(sys, { limit: 1 << 26 }))
+  const vm = sys.attach(createVm(sys, { limit: 1 << 26, memory: fakeMemory() }))
   sys.call(VM.EXECNEW, EP.PM, [GUEST])
   const region = (address: number): [result: number, start: number, end: number, prot: number, kind: number] => {
     const at = sys.grant(REGION.BYTES)

@@ -27,8 +27,9 @@ import type { CallVector } from '../../lib/server.ts'
 import { FS } from '../../protocol/fs.ts'
 import { VM } from '../../protocol/vm.ts'
 import { accountFlag, charged, checkLock, MAX_REGIONS, mayExpand } from './budget.ts'
+import { memoryBacking, takeMemory } from './object.ts'
 import { MMAP_MIN, pageDown, pageUp, place } from './place.ts'
-import { type Backing, R } from './region.ts'
+import { type Backing, fileBacking, R } from './region.ts'
 import type { Row, State } from './state.ts'
 
 const PATH_MAX = 4096
@@ -38,10 +39,9 @@ const FILE_END = 2 ** 63
 const ZERO_FILL = 1
 const WRITABLE = 2
 
-/** Host flags of a region: private memory without host reservation (the pool is what counts), shared memory and files as they are. */
-export function hostFlags(flags: number): number {
-  const anonymous = flags & R.HOSTFILE ? 0 : MAP_ANONYMOUS
-  return (flags & R.SHARED ? MAP_SHARED : MAP_PRIVATE) | MAP_FIXED | MAP_NORESERVE | anonymous
+/** Host flags for memory mapped from host descriptor `handle` (-1: private zeroes), without host reservation: the pool is what counts. */
+export function hostFlags(flags: number, handle: number): number {
+  return (flags & R.SHARED ? MAP_SHARED : MAP_PRIVATE) | MAP_FIXED | MAP_NORESERVE | (handle < 0 ? MAP_ANONYMOUS : 0)
 }
 
 /** Map [address, address + length) for good, replacing what is there. Limits and the pool are asked here. 0 or -errno. */
@@ -63,7 +63,7 @@ export function mapAt(
   if (space.regions.length >= MAX_REGIONS) return -E.NOMEM
   if (!mayExpand(row, prot, flags, length - (replaced ? space.mapped(address, end) : 0))) return -E.NOMEM
   const account = accountFlag(prot, flags)
-  const own = account ? length : (backing?.charge ?? 0)
+  const own = account ? length : 0
   if (!pool.allows(own - (replaced ? charged(space, address, end) : 0))) return -E.NOMEM
   const done = sys.vmctl(
     row.endpoint,
@@ -71,7 +71,7 @@ export function mapAt(
     address,
     length,
     prot,
-    hostFlags(flags),
+    hostFlags(flags, handle),
     0,
     handle,
     handle < 0 ? 0 : offset,
@@ -113,7 +113,7 @@ export function mapCalls(state: State): CallVector {
       return 0
     }
     mapped.handle = handle
-    mapped.backing = { dev: ulong(out, 3), ino: ulong(out, 2), name: pathAt(sys.buffer), handle, refs: 0, charge: 0 }
+    mapped.backing = fileBacking(ulong(out, 3), ulong(out, 2), pathAt(sys.buffer), handle)
     const shared = (flags & MAP_TYPE) !== MAP_PRIVATE
     mapped.flags =
       R.HOSTFILE | (shared ? R.SHARED : 0) | (shared && !(kind & WRITABLE) && !(prot & PROT_WRITE) ? R.READONLY : 0)
@@ -182,34 +182,22 @@ export function mapCalls(state: State): CallVector {
     if (flags & MAP_GROWSDOWN) kind |= R.GROWSDOWN
     if (flags & MAP_STACK) kind |= R.NOHUGE
     if (flags & MAP_NORESERVE && pool.rule !== 2) kind |= R.NORESERVE
-    if (kind & R.SHARED && mapped.backing === null) mapped.backing = sharedMemory(length, kind)
-    const failed = mapAt(
-      state,
-      row,
-      address,
-      length,
-      prot,
-      kind,
-      mapped.backing,
-      mapped.handle,
-      mapped.backing === null ? 0 : offsetOf(m),
-    )
+    const { backing, handle } = mapped
+    const failed =
+      kind & R.SHARED && backing === null
+        ? mapShared(row, address, length, prot, kind)
+        : mapAt(state, row, address, length, prot, kind, backing, handle, backing === null ? 0 : ulong(m, 5))
     return failed < 0 ? failed : address
   }
-  /** Offset into the backing: shared memory that is no file starts at 0. */
-  function offsetOf(m: Message): number {
-    return mapped.flags & R.HOSTFILE ? ulong(m, 5) : 0
-  }
-  /** A fresh shared anonymous object: on the host, memory the forks of this process inherit. */
-  function sharedMemory(length: number, flags: number): Backing {
-    return {
-      dev: 1,
-      ino: state.nextObject++,
-      name: '/dev/zero (deleted)',
-      handle: -1,
-      refs: 0,
-      charge: flags & R.NORESERVE ? 0 : length,
-    }
+  /** Fresh shared memory that is no file. Forks inherit the mapping, so nobody needs its descriptor again. */
+  function mapShared(row: Row, address: number, length: number, prot: number, flags: number): number {
+    const fd = takeMemory(state, length)
+    if (fd < 0) return fd
+    const backing = memoryBacking(state, length, '/dev/zero (deleted)')
+    const failed = mapAt(state, row, address, length, prot, flags, backing, fd, 0)
+    state.memory.close(fd)
+    if (failed < 0) pool.uncharge(length)
+    return failed
   }
 
   return { [VM.MMAP]: MMAP }

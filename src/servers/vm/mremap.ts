@@ -9,7 +9,7 @@ import { VM } from '../../protocol/vm.ts'
 import { checkLock, MAX_REGIONS, mayExpand } from './budget.ts'
 import { hostFlags } from './map.ts'
 import { GUARD_GAP, pageUp, place } from './place.ts'
-import { R, type Region } from './region.ts'
+import { R, type Region, refer } from './region.ts'
 import type { Row, State } from './state.ts'
 import { unmap } from './unmap.ts'
 
@@ -72,7 +72,7 @@ export function mremapCalls(state: State): CallVector {
     const end = old + newLength
     const done =
       r.backing === null
-        ? sys.vmctl(row.endpoint, OP.MMAP, start, end - start, r.prot, hostFlags(r.flags), 0, -1, 0)
+        ? sys.vmctl(row.endpoint, OP.MMAP, start, end - start, r.prot, hostFlags(r.flags, -1), 0, -1, 0)
         : sys.vmctl(row.endpoint, OP.MREMAP, old, oldLength, newLength, 0, 0, -1, 0)
     if (done < 0) return done
     if (r.flags & R.ACCOUNT) pool.charge(end - start)
@@ -100,12 +100,12 @@ export function mremapCalls(state: State): CallVector {
     const moved = { ...r, start: to, end: to + newLength, offset: r.offset + (old - r.start) }
     const done = sys.vmctl(row.endpoint, OP.MREMAP, old, oldLength, newLength, MREMAP_MAYMOVE | MREMAP_FIXED, to, -1, 0)
     if (done < 0) return done
-    if (moved.backing !== null) moved.backing.refs++ // keeps the object while its regions come and go
+    if (moved.backing !== null) refer(moved.backing, 1) // keeps the object while its regions come and go
     if (space.overlaps(to, to + newLength)) space.remove(to, to + newLength)
     if (oldLength > 0) space.remove(old, old + oldLength)
     if (moved.flags & R.ACCOUNT) pool.charge(newLength)
     space.add(moved)
-    if (moved.backing !== null) moved.backing.refs--
+    if (moved.backing !== null) refer(moved.backing, -1)
     row.lastStart = to
     row.lastEnd = to + newLength
     row.lastMoved = left

@@ -10,6 +10,9 @@ import { R } from './region.ts'
 import { Space } from './space.ts'
 import { limitName, NO_LIMIT, type State } from './state.ts'
 
+/** OBJECT's device for memory that is no file. */
+const NO_FILE = 2 ** 48
+
 /** A private copy of a space; undefined when the pool refuses it. */
 function copySpace(from: Space): Space | undefined {
   const to = new Space(from.pool)
@@ -59,8 +62,9 @@ export function processCalls(state: State): CallVector {
     const r = state.row(int(m, 0))?.space.at(address)
     if (r === undefined || r === null || r.prot === 0) return -E.FAULT
     if (!(r.flags & R.SHARED) || r.backing === null) return r.backing === null && !(r.prot & PROT_WRITE) ? -E.FAULT : 0
-    setLong(m, 1, r.backing.dev)
-    setLong(m, 2, r.backing.ino)
+    const { dev, ino, object } = r.backing
+    setLong(m, 1, object > 0 ? NO_FILE : dev)
+    setLong(m, 2, object > 0 ? object : ino)
     setLong(m, 3, r.offset + (address - r.start))
     return 1
   }

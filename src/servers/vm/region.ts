@@ -17,18 +17,31 @@ export const R = {
   NOHUGE: 2048,
   RANDOM: 4096,
   SEQUENTIAL: 8192, // … up to here
-  HOSTFILE: 512, // mapped from a host descriptor (not anonymous on the host)
+  HOSTFILE: 512, // maps a file
 } as const
 
-/** What a region maps. A shared anonymous object is charged once, for as long as a region refers to it. */
+/** What a region maps. Shared memory is charged once, for as long as a region refers to it or it is kept (object.ts). */
 export interface Backing {
   readonly dev: number
   readonly ino: number
   readonly name: string
   /** Host file handle it was mapped from: mappings of different ones stay apart, as those of different open files do. -1: none. */
   readonly handle: number
+  /** Shared memory that is no file: its number, by which futexes know it. 0: a file. */
+  readonly object: number
+  /** Regions that map it. */
   refs: number
   charge: number
+  /** Where to note that `refs` has changed: somebody counts (System V segments). Regions of such stay apart, as on Linux. */
+  counted: Set<Backing> | null
+}
+export function fileBacking(dev: number, ino: number, name: string, handle: number): Backing {
+  return { dev, ino, name, handle, object: 0, refs: 0, charge: 0, counted: null }
+}
+/** `by` regions more map it. */
+export function refer(b: Backing, by: number): void {
+  b.refs += by
+  b.counted?.add(b)
 }
 
 export interface Region {
@@ -73,6 +86,7 @@ export function mergeable(a: Region, b: Region): boolean {
     a.prot === b.prot &&
     a.flags === b.flags &&
     a.offset + (a.end - a.start) === b.offset &&
-    sameBacking(a.backing, b.backing)
+    sameBacking(a.backing, b.backing) &&
+    (a.backing === null || a.backing.counted === null)
   )
 }

@@ -4,7 +4,7 @@
 // Invariants: regions[i].end <= regions[i + 1].start; neighbours that could be one region are one; `total`, `data`, `locked` and the
 // pool's charge always equal what the regions sum up to.
 import type { Pool } from './pool.ts'
-import { isData, mergeable, R, type Region } from './region.ts'
+import { isData, mergeable, R, type Region, refer } from './region.ts'
 
 const NO_IMAGE = new Uint8Array(0)
 
@@ -83,13 +83,15 @@ export class Space {
   }
   private drop(r: Region): void {
     const b = r.backing
-    if (b !== null && --b.refs === 0 && b.charge > 0) this.pool.uncharge(b.charge)
+    if (b === null) return
+    refer(b, -1)
+    if (b.refs === 0 && b.charge > 0 && b.counted === null) this.pool.uncharge(b.charge)
   }
 
   /** Add a region where none is; already charged. */
   add(r: Region): void {
     this.tally(r, r.end - r.start, 1)
-    if (r.backing !== null) r.backing.refs++
+    if (r.backing !== null) refer(r.backing, 1)
     const i = this.index(r.start)
     this.regions.splice(i, 0, r)
     this.join(i, i)
@@ -124,7 +126,7 @@ export class Space {
     const i = this.index(address)
     const r = this.regions[i]
     if (r === undefined || r.start >= address) return
-    if (r.backing !== null) r.backing.refs++
+    if (r.backing !== null) refer(r.backing, 1)
     const upper = { ...r, start: address, offset: r.offset + (address - r.start) }
     r.end = address
     this.regions.splice(i + 1, 0, upper)
@@ -150,7 +152,7 @@ export class Space {
       const b = this.regions[i + 1] as Region
       if (!mergeable(a, b)) continue
       a.end = b.end
-      if (b.backing !== null) b.backing.refs--
+      if (b.backing !== null) refer(b.backing, -1)
       this.regions.splice(i + 1, 1)
     }
   }

@@ -2,9 +2,10 @@
 
 import { type Message, message, slotOf } from '../../abi/message.ts'
 import { RLIMIT } from '../../abi/mman.ts'
+import type { HostMemory } from '../../lib/hostmemory.ts'
 import type { Sys } from '../../lib/server.ts'
 import type { Pool } from './pool.ts'
-import type { Region } from './region.ts'
+import type { Backing, Region } from './region.ts'
 import { Space } from './space.ts'
 
 /** Soft limits in bytes, shared by the threads of a process. */
@@ -13,6 +14,12 @@ export interface Limits {
   data: number
   stack: number
   memlock: number
+}
+/** A System V segment: its memory stays when nobody maps it. */
+export interface Kept {
+  readonly backing: Backing
+  readonly fd: number
+  readonly bytes: number
 }
 export interface Row {
   readonly endpoint: number
@@ -42,11 +49,16 @@ export class State {
   readonly out: Message = message()
   private readonly entropy = new Uint32Array(64)
   private entropyLeft = 0
-  /** Inode numbers of shared anonymous memory. */
+  /** Numbers of shared memory objects. */
   nextObject = 1
+  /** Segments by object number. */
+  readonly objects = new Map<number, Kept>()
+  /** Segments that more or fewer regions map than when the ipc server heard last. */
+  readonly recounted = new Set<Backing>()
   constructor(
     readonly sys: Sys,
     readonly pool: Pool,
+    readonly memory: HostMemory,
   ) {}
 
   row(endpoint: number): Row | undefined {

@@ -1,9 +1,10 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { fakeMemory } from '../../../test/support/fake-memory.ts'
 import { FakeSys } from '../../../test/support/fake-sys.ts'
 import { GUEST_END, OP } from '../../abi/channel.ts'
 import { E } from '../../abi/errno.ts'
-import { EP, int, setInt, setLong } from '../../abi/message.ts'
+import { EP, int, long, setInt, setLong } from '../../abi/message.ts'
 import { FS } from '../../protocol/fs.ts'
 import { PM } from '../../protocol/pm.ts'
 import { VM } from '../../protocol/vm.ts'
@@ -19,9 +20,10 @@ const [SHARED, PRIVATE, FIXED, ANON, NOREPLACE, GROWS] = [1, 2, 0x10, 0x20, 0x10
 /** A place far from everything. */
 const A = 0x10000000
 
-function boot(options: VmOptions = {}) {
+function boot(options: Partial<VmOptions> = {}) {
   const sys = new FakeSys(EP.VM)
-  const vm = sys.attach(createVm(sys, options))
+  const memory = fakeMemory()
+  const vm = sys.attach(createVm(sys, { memory, ...options }))
   let capabilities = 0
   sys.stub(EP.FS, {
     [FS.MAP]: m => {
@@ -501,7 +503,7 @@ describe('limits', () => {
     expect(m.call(VM.MPROTECT, A, 2 * PAGE, RW)).toBe(-E.NOMEM)
     expect(m.call(VM.MPROTECT, A, PAGE, RW)).toBe(0)
   })
-  const rows: [name: string, options: VmOptions, flags: number, first: number, second: number][] = [
+  const rows: [name: string, options: Partial<VmOptions>, flags: number, first: number, second: number][] = [
     ['strict: the sum counts', { limit: 4 * PAGE }, 0, 3, -1],
     ['strict: MAP_NORESERVE does not help', { limit: 4 * PAGE }, 0x4000, 3, -1],
     ['heuristic: one demand counts', { limit: 4 * PAGE, overcommit: 0 }, 0, 3, 3],
@@ -607,7 +609,7 @@ describe('processes', () => {
     m.mmap(at(4), PAGE)
     const ask = m.sys.message(VM.OBJECT, [GUEST, at(1) + 8])
     expect(m.sys.deliver(ask, EP.PM)).toBe(1)
-    expect([int(ask, 1), int(ask, 2), int(ask, 3)]).toEqual([1, 1, PAGE + 8])
+    expect([long(ask, 1), int(ask, 2), int(ask, 3)]).toEqual([2 ** 48, 1, PAGE + 8])
     expect(m.sys.call(VM.OBJECT, EP.PM, [GUEST, at(4)])).toBe(0)
   })
   it('exports and imports its state', () => {

@@ -1,6 +1,10 @@
 // The memory server: the map of every address space, and the account of what is committed. It decides each address and order the host
 // operation (sys.vmctl); the container carries it out before the caller runs on. Linux's rules and errors throughout (mm/*.c).
-import type { Server, Sys } from '../../lib/server.ts'
+import { EP, FIRST_GUEST, int, NONE, setInt, TYPE } from '../../abi/message.ts'
+import type { HostMemory } from '../../lib/hostmemory.ts'
+import type { CallVector, Handler, Server, Sys } from '../../lib/server.ts'
+import { IPC } from '../../protocol/ipc.ts'
+import { VM } from '../../protocol/vm.ts'
 import { adviceCalls } from './advice.ts'
 import { exportState, importState } from './export.ts'
 import { imageCalls } from './image.ts'
@@ -10,10 +14,13 @@ import { mapCalls } from './map.ts'
 import { mremapCalls } from './mremap.ts'
 import { type Overcommit, Pool } from './pool.ts'
 import { processCalls } from './process.ts'
+import { segmentCalls } from './segment.ts'
 import { State } from './state.ts'
 import { unmapCalls } from './unmap.ts'
 
 export interface VmOptions {
+  /** Where shared memory comes from. */
+  memory: HostMemory
   /** Bytes the processes may commit together. Default: no limit. */
   limit?: number
   /** How the limit counts (pool.ts). Default 2, strict. */
@@ -24,23 +31,49 @@ export interface VmServer extends Server {
   readonly pool: Pool
 }
 
-export function createVm(sys: Sys, options: VmOptions = {}): VmServer {
+export function createVm(sys: Sys, options: VmOptions): VmServer {
   const pool = new Pool(options.limit ?? Number.POSITIVE_INFINITY, options.overcommit ?? 2)
-  const state = new State(sys, pool)
+  const state = new State(sys, pool, options.memory)
   return {
     name: 'vm',
-    calls: {
+    calls: recounting(state, {
       ...mapCalls(state),
       ...unmapCalls(state),
       ...mremapCalls(state),
       ...adviceCalls(state),
+      ...segmentCalls(state),
       ...imageCalls(state),
       ...lookCalls(state),
       ...processCalls(state),
       ...inspectCalls(state),
-    },
+    }),
     pool,
     exportState: () => exportState(state),
     importState: from => importState(state, from),
   }
+}
+
+/** The same calls; after one that changed how many regions map a System V segment the ipc server hears so, and whose doing it was. */
+function recounting(state: State, calls: CallVector): CallVector {
+  const { recounted, sys, out } = state
+  const tell = (who: number, child: number): void => {
+    for (const backing of recounted) {
+      out[TYPE] = IPC.ATTACHED
+      setInt(out, 0, backing.object)
+      setInt(out, 1, backing.refs)
+      setInt(out, 2, who)
+      setInt(out, 3, child)
+      if (sys.senda(EP.IPC, out) === 0) recounted.delete(backing)
+    }
+  }
+  const counting =
+    (type: number, call: Handler): Handler =>
+    (m, from) => {
+      const who = from >= FIRST_GUEST ? from : int(m, 0)
+      const child = type === VM.FORK ? int(m, 1) : NONE
+      const result = call(m, from)
+      if (recounted.size > 0) tell(who, child)
+      return result
+    }
+  return Object.fromEntries(Object.entries(calls).map(([type, call]) => [type, counting(Number(type), call)]))
 }
