@@ -74,6 +74,13 @@ describe('the table', () => {
     expect(wrong).toEqual([])
   })
 
+  it('gives no two messages of a server the same number', () => {
+    for (const calls of [fsCalls, pmCalls, vmCalls, ipcCalls] as readonly Protocol[]) {
+      const numbers = Object.values(calls).map(([type]) => type)
+      expect(numbers.filter((n, i) => numbers.indexOf(n) !== i)).toEqual([])
+    }
+  })
+
   it('is what docs/syscalls.md and docs/protocol.md say', () => {
     const script = fileURLToPath(new URL('../scripts/docs.mjs', import.meta.url))
     const { status, stderr } = spawnSync(process.execPath, [script, '--check'], { encoding: 'utf8' })

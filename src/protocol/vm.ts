@@ -64,13 +64,13 @@ export const vmCalls = {
   ADOPT: [MOL + 209, 'endpoint start end prot flags'],
   // -- from IPC: System V segments --
   /** `bytes` of shared memory that stays until it is dropped. inode and name: what /proc/PID/maps shows. → object */
-  OBJECT_NEW: [MOL + 224, 'bytes inode name<'],
-  OBJECT_DROP: [MOL + 225, 'object'],
-  OBJECT_RESIDENT: [MOL + 226, 'object'], // → bytes of it that are in memory
+  OBJECT_NEW: [MOL + 240, 'bytes inode name<'],
+  OBJECT_DROP: [MOL + 241, 'object'],
+  OBJECT_RESIDENT: [MOL + 242, 'object'], // → bytes of it that are in memory
   /** Map an object for `endpoint`; address 0: anywhere. flags: ATTACH_REMAP replaces what is there. → address */
-  ATTACH: [MOL + 227, 'endpoint object address prot flags'],
+  ATTACH: [MOL + 243, 'endpoint object address prot flags'],
   /** Unmap what is attached at `address`. -EINVAL: nothing is. */
-  DETACH: [MOL + 228, 'endpoint address'],
+  DETACH: [MOL + 244, 'endpoint address'],
 } as const
 export const VM = numbers(vmCalls)
 export const ATTACH_REMAP = 1
