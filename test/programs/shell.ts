@@ -62,5 +62,6 @@ python3 s.py; echo $?`],
   ['big data', 'bash', 'head -c 3000000 /dev/zero | tr "\\0" x > f; wc -c f; md5sum < f; dd if=f of=g bs=1M 2>/dev/null; cmp f g; cat f f | wc -c; dd if=f bs=300000 count=2 2>/dev/null | wc -c'],
   ['deep directories', 'bash', 'd=.; for i in $(seq 40); do d=$d/dir$i; done; mkdir -p $d; cd $d; touch f; cd - >/dev/null; find . -name f | wc -l; rm -r dir1; ls'],
   ['rename and replace', 'bash', 'echo a > a; echo b > b; mv a b; cat b; mkdir d e; touch e/x; mv d e; ls e; mv -T e/d e 2>&1; mv b e/; ls e; mv -n e/b e/x; ls e'],
+  ['tail -f', 'coreutils', 'echo one > f; coproc tail -n +1 -F f; read -u ${COPROC[0]} x; echo $x; for i in two three; do echo $i >> f; read -u ${COPROC[0]} x; echo $x; done; echo new > g; mv g f; read -u ${COPROC[0]} x; echo $x; kill $COPROC_PID'],
   ['errors', 'bash', 'ln -s loop loop; cat loop; mkdir d; cat d; rmdir nosuch; echo > d/x; rmdir d; rm d; cd d/x; touch d/x/y; ln -s gone/nosuch dangling; cat dangling; echo made > dangling; rm -f nosuch; echo $?'],
 ]

@@ -41,7 +41,6 @@ const MQ = 'no POSIX message queues'
 const AIO = 'no kernel AIO; libraries fall back to threads'
 const NUMA = 'one memory node'
 const MOUNTS = 'the new mount interface; mount(2) is there'
-const INOTIFY = 'no file notification yet; callers poll'
 const LEFT = 'the time left is not written back'
 const OPTIONS = 'options as the servers know them'
 const XAT = 'new in Linux 6.13; callers fall back'
@@ -301,9 +300,9 @@ export const SYSCALLS: readonly Row[] = [
   [250, 'keyctl', 'operation:int arg2:hex arg3:hex arg4:hex arg5:hex', 'ENOSYS', '', 'no key rings'],
   [251, 'ioprio_set', 'which:int who:int ioprio:int', 'ENOSYS', '', 'no I/O scheduler'],
   [252, 'ioprio_get', 'which:int who:int', 'ENOSYS', '', 'no I/O scheduler'],
-  [253, 'inotify_init', '', 'ENOSYS', '', INOTIFY],
-  [254, 'inotify_add_watch', 'fd path mask:|inotify', 'ENOSYS', '', INOTIFY],
-  [255, 'inotify_rm_watch', 'fd wd:int', 'ENOSYS', '', INOTIFY],
+  [253, 'inotify_init', '', 'FS.INOTIFY_INIT', '0'],
+  [254, 'inotify_add_watch', 'fd path mask:|inotify', 'FS.INOTIFY_ADD_WATCH', '', "changes made outside the machine, to a base or a bind, are not told"],
+  [255, 'inotify_rm_watch', 'fd wd:int', 'FS.INOTIFY_RM_WATCH'],
   [256, 'migrate_pages', 'pid maxnode:ulong old_nodes:addr new_nodes:addr', 'ENOSYS', '', NUMA],
   [257, 'openat', 'dirfd path flags:|open mode', 'FS.OPEN'],
   [258, 'mkdirat', 'dirfd path mode', 'FS.MKDIR'],
@@ -342,7 +341,7 @@ export const SYSCALLS: readonly Row[] = [
   [291, 'epoll_create1', 'flags:|epoll_create', 'FS.EPOLL_CREATE'],
   [292, 'dup3', 'oldfd:fd newfd:fd flags:|pipe', 'FS.DUP2'],
   [293, 'pipe2', 'pipefd:>pipefd flags:|pipe', 'FS.PIPE'],
-  [294, 'inotify_init1', 'flags:|inotify_init', 'ENOSYS', '', INOTIFY],
+  [294, 'inotify_init1', 'flags:|inotify_init', 'FS.INOTIFY_INIT'],
   [295, 'preadv', 'fd iov:>iov[iovcnt] iovcnt:size pos:off pos_h:off', 'FS.READV', '?pos.nonnegative fd iov iov.len pos 0 iov.piece'],
   [296, 'pwritev', 'fd iov:<iov[iovcnt] iovcnt:size pos:off pos_h:off', 'FS.WRITEV', '?pos.nonnegative fd iov iov.len pos 0 iov.piece'],
   [297, 'rt_tgsigqueueinfo', 'tgid:pid tid:pid sig:signo info:<siginfo', 'PM.TGSIGQUEUEINFO'],

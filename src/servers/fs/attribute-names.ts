@@ -1,12 +1,14 @@
 // The extended attribute calls (xattr(7)): who may use which name on what. The attributes themselves are the file systems'.
 import { E } from '../../abi/errno.ts'
 import { AT, CAP, isDirectory, isRegular, MAY, S, XATTR } from '../../abi/fcntl.ts'
+import { IN } from '../../abi/inotify.ts'
 import { high, int, type Message, uint, ulong } from '../../abi/message.ts'
 import type { CallVector } from '../../lib/server.ts'
 import { FS } from '../../protocol/fs.ts'
 import { getIo } from './filedes.ts'
 import type { Credentials, Inode } from './inode.ts'
 import { WALK, Walk, walk } from './namei.ts'
+import { notify } from './notify.ts'
 import { pathOf, putText, textOf } from './path.ts'
 import { hasCapability, isOwner, permission } from './permission.ts'
 import { type FsState, fprocOf } from './state.ts'
@@ -25,7 +27,10 @@ function byPath(state: FsState, m: Message, from: number, follow: number): Inode
 function byFd(state: FsState, m: Message, from: number): Inode | number {
   const fproc = fprocOf(state, from)
   const file = fproc === undefined ? null : getIo(fproc, int(m, 0))
-  return file === null ? -E.BADF : file.inode
+  if (file === null) return -E.BADF
+  nd.parent = file.dir
+  nd.name = file.name
+  return file.inode
 }
 function credentials(state: FsState, from: number): Credentials {
   return (fprocOf(state, from) as { cred: Credentials }).cred
@@ -55,6 +60,13 @@ function nameAt(state: FsState, m: Message): string | number {
   return textOf(state.sys.mem, m, 1)
 }
 
+/** byPath and byFd have left the name it goes by. */
+function noted(state: FsState, inode: Inode, result: number): number {
+  if (result < 0 || state.watched === 0) return result
+  notify(state, IN.ATTRIB, inode, nd.parent !== null && nd.parent.fs === inode.fs ? nd.parent : null, nd.name)
+  return result
+}
+
 function set(state: FsState, m: Message, from: number, inode: Inode | number): number {
   const flags = int(m, 4)
   if ((flags & ~(XATTR.CREATE | XATTR.REPLACE)) !== 0) return -E.INVAL
@@ -68,7 +80,7 @@ function set(state: FsState, m: Message, from: number, inode: Inode | number): n
   if (r < 0) return r
   if (inode.fs.setxattr === undefined) return -E.OPNOTSUPP
   const at = uint(m, 2)
-  return inode.fs.setxattr(inode, name, state.sys.mem.slice(at, at + size), flags)
+  return noted(state, inode, inode.fs.setxattr(inode, name, state.sys.mem.slice(at, at + size), flags))
 }
 function get(state: FsState, m: Message, from: number, inode: Inode | number): number {
   const name = nameAt(state, m)
@@ -104,7 +116,7 @@ function remove(state: FsState, m: Message, from: number, inode: Inode | number)
   if (typeof inode === 'number') return inode
   const r = mayUse(inode, name, true, credentials(state, from))
   if (r < 0) return r
-  return inode.fs.removexattr === undefined ? -E.OPNOTSUPP : inode.fs.removexattr(inode, name)
+  return inode.fs.removexattr === undefined ? -E.OPNOTSUPP : noted(state, inode, inode.fs.removexattr(inode, name))
 }
 
 export function attributeNameCalls(state: FsState): CallVector {

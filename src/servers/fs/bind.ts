@@ -286,6 +286,9 @@ export class BindFs implements FsType {
       namelen: s.namelen,
     }
   }
+  isRemoved(inode: Inode): boolean {
+    return (inode as Node).gone
+  }
   forget(inode: Inode): void {
     const node = inode as Node
     if (node.gone) this.lower.release(node)

@@ -2,14 +2,16 @@
 // order of checks as in Linux's fs/open.c, fs/utimes.c, fs/attr.c.
 import { E } from '../../abi/errno.ts'
 import { AT, CAP, isDirectory, isRegular, isSymlink, MAY, S, UTIME_NOW, UTIME_OMIT } from '../../abi/fcntl.ts'
+import { IN } from '../../abi/inotify.ts'
 import { high, int, long, type Message, uint } from '../../abi/message.ts'
 import { getLong } from '../../abi/stat.ts'
 import type { CallVector } from '../../lib/server.ts'
 import { FS } from '../../protocol/fs.ts'
 import { checkSize } from './extent.ts'
 import { getIo } from './filedes.ts'
-import type { Credentials, Fproc, FsType, Inode } from './inode.ts'
+import type { Credentials, Fproc, FsType, Inode, OpenFile } from './inode.ts'
 import { WALK, Walk, walk } from './namei.ts'
+import { notify, notifyFile } from './notify.ts'
 import { isRunning, withoutSetid } from './open.ts'
 import { pathOf } from './path.ts'
 import { actsAsOwner, hasCapability, inGroup, isOwner, permission } from './permission.ts'
@@ -26,9 +28,16 @@ function find(state: FsState, fproc: Fproc, m: Message, flags: number): number {
   const how = ((flags & AT.SYMLINK_NOFOLLOW) === 0 ? WALK.FOLLOW : 0) | ((flags & AT.EMPTY_PATH) !== 0 ? WALK.EMPTY : 0)
   return walk(state, fproc, nd, int(m, 0), path, how)
 }
-function fileInode(fproc: Fproc | undefined, fd: number): Inode | null {
-  const file = fproc === undefined ? null : getIo(fproc, fd)
-  return file === null ? null : file.inode
+function fileOf(fproc: Fproc | undefined, fd: number): OpenFile | null {
+  return fproc === undefined ? null : getIo(fproc, fd)
+}
+
+/** An attribute of an inode found by name (nd) or by descriptor has changed, if `result` says so. */
+function noted(state: FsState, events: number, inode: Inode, file: OpenFile | null, result: number): number {
+  if (result < 0 || state.watched === 0 || events === 0) return result
+  if (file !== null) notifyFile(state, events, file)
+  else notify(state, events, inode, nd.parent !== null && nd.parent.fs === inode.fs ? nd.parent : null, nd.name)
+  return result
 }
 
 function changeMode(inode: Inode, wanted: number, cred: Credentials): number {
@@ -43,12 +52,15 @@ function chmod(state: FsState, m: Message, from: number): number {
   const fproc = fprocOf(state, from)
   if (fproc === undefined) return -E.SRCH
   const r = find(state, fproc, m, int(m, 3))
-  return r < 0 ? r : changeMode(nd.inode as Inode, int(m, 2), fproc.cred)
+  if (r < 0) return r
+  const inode = nd.inode as Inode
+  return noted(state, IN.ATTRIB, inode, null, changeMode(inode, int(m, 2), fproc.cred))
 }
 function fchmod(state: FsState, m: Message, from: number): number {
   const fproc = fprocOf(state, from)
-  const inode = fileInode(fproc, int(m, 0))
-  return fproc === undefined || inode === null ? -E.BADF : changeMode(inode, int(m, 1), fproc.cred)
+  const file = fileOf(fproc, int(m, 0))
+  if (fproc === undefined || file === null) return -E.BADF
+  return noted(state, IN.ATTRIB, file.inode, file, changeMode(file.inode, int(m, 1), fproc.cred))
 }
 
 /** -1: leave. */
@@ -70,16 +82,24 @@ function changeOwner(inode: Inode, uid: number, gid: number, cred: Credentials):
   }
   return inode.fs.setattr(inode, change)
 }
+function ownerEvents(uid: number, gid: number): number {
+  return uid === 0xffffffff && gid === 0xffffffff ? 0 : IN.ATTRIB
+}
 function chown(state: FsState, m: Message, from: number): number {
   const fproc = fprocOf(state, from)
   if (fproc === undefined) return -E.SRCH
   const r = find(state, fproc, m, int(m, 4))
-  return r < 0 ? r : changeOwner(nd.inode as Inode, uint(m, 2), uint(m, 3), fproc.cred)
+  if (r < 0) return r
+  const inode = nd.inode as Inode
+  const r2 = changeOwner(inode, uint(m, 2), uint(m, 3), fproc.cred)
+  return noted(state, ownerEvents(uint(m, 2), uint(m, 3)), inode, null, r2)
 }
 function fchown(state: FsState, m: Message, from: number): number {
   const fproc = fprocOf(state, from)
-  const inode = fileInode(fproc, int(m, 0))
-  return fproc === undefined || inode === null ? -E.BADF : changeOwner(inode, uint(m, 1), uint(m, 2), fproc.cred)
+  const file = fileOf(fproc, int(m, 0))
+  if (fproc === undefined || file === null) return -E.BADF
+  const r = changeOwner(file.inode, uint(m, 1), uint(m, 2), fproc.cred)
+  return noted(state, ownerEvents(uint(m, 1), uint(m, 2)), file.inode, file, r)
 }
 
 /** The two times of UTIME, as timespecs: seconds and nanoseconds or UTIME_NOW, UTIME_OMIT. */
@@ -108,6 +128,11 @@ function readTimes(view: DataView, at: number, bytes: number, form: number): num
   return validNs(times.aNs) && validNs(times.mNs) ? 0 : -E.INVAL
 }
 
+/** fs/notify.h fsnotify_change: both times an attribute, one of them what it stands for. */
+function timeEvents(): number {
+  if (times.aNs === UTIME_OMIT) return IN.MODIFY
+  return times.mNs === UTIME_OMIT ? IN.ACCESS : IN.ATTRIB
+}
 function utime(state: FsState, m: Message, from: number): number {
   const fproc = fprocOf(state, from)
   if (fproc === undefined) return -E.SRCH
@@ -119,11 +144,13 @@ function utime(state: FsState, m: Message, from: number): number {
   if (uint(m, 1) === 0 && high(m, 1) === 0) {
     if (int(m, 0) === AT.FDCWD) return -E.FAULT
     if (flags !== 0) return -E.INVAL
-    const inode = fileInode(fproc, int(m, 0))
-    return inode === null ? -E.BADF : setTimes(state, inode, fproc.cred)
+    const file = fileOf(fproc, int(m, 0))
+    return file === null ? -E.BADF : noted(state, timeEvents(), file.inode, file, setTimes(state, file.inode, fproc.cred))
   }
   const found = find(state, fproc, m, flags)
-  return found < 0 ? found : setTimes(state, nd.inode as Inode, fproc.cred)
+  if (found < 0) return found
+  const inode = nd.inode as Inode
+  return noted(state, timeEvents(), inode, null, setTimes(state, inode, fproc.cred))
 }
 function setTimes(state: FsState, inode: Inode, cred: Credentials): number {
   if (inode.fs.readOnly) return -E.ROFS
@@ -162,7 +189,7 @@ function truncate(state: FsState, m: Message, from: number): number {
   const change: AttributeChange = { size }
   if ((inode.mode & (S.ISUID | S.ISGID)) !== 0 && !hasCapability(fproc.cred, CAP.FSETID))
     change.mode = withoutSetid(inode.mode)
-  return inode.fs.setattr(inode, change)
+  return noted(state, IN.MODIFY, inode, null, inode.fs.setattr(inode, change))
 }
 
 export function changeCalls(state: FsState): CallVector {

@@ -1,6 +1,7 @@
 // Directories as open files and places: getdents64, chdir, chroot, getcwd, umask.
 import { E } from '../../abi/errno.ts'
 import { CAP, isDirectory, MAY, SEEK } from '../../abi/fcntl.ts'
+import { IN } from '../../abi/inotify.ts'
 import { high, int, type Message, uint, ulong } from '../../abi/message.ts'
 import { direntBytes, putDirent } from '../../abi/stat.ts'
 import type { CallVector } from '../../lib/server.ts'
@@ -9,6 +10,7 @@ import { getFile, getIo } from './filedes.ts'
 import type { FileOps, FsContext, Inode, OpenFile } from './inode.ts'
 import { mountOfRoot, trackPaths } from './mountpoint.ts'
 import { WALK, Walk, walk } from './namei.ts'
+import { notifyFile, notifyGone } from './notify.ts'
 import { pathOf, putText } from './path.ts'
 import { hasCapability, permission } from './permission.ts'
 import { dropInode, type FsState, fprocOf, holdInode } from './state.ts'
@@ -52,12 +54,15 @@ function getdents64(state: FsState, m: Message, from: number): number {
   })
   if (r < 0) return r
   if (full && used === 0) return room === 0 ? -E.FAULT : -E.INVAL
+  if (state.watched !== 0) notifyFile(state, IN.ACCESS, file)
   return used
 }
 
-function enter(context: FsContext, inode: Inode, path: string): number {
+function enter(state: FsState, context: FsContext, inode: Inode, path: string): number {
+  const left = context.cwd
   holdInode(inode)
-  dropInode(context.cwd)
+  dropInode(left)
+  if (state.watched !== 0) notifyGone(state, left)
   context.cwd = inode
   context.cwdPath = path
   return 0
@@ -71,7 +76,7 @@ function chdir(state: FsState, m: Message, from: number): number {
   if (r < 0) return r
   const inode = nd.inode as Inode
   r = permission(inode, MAY.EXEC, fproc.cred)
-  return r < 0 ? r : enter(fproc.context, inode, nd.path)
+  return r < 0 ? r : enter(state, fproc.context, inode, nd.path)
 }
 function fchdir(state: FsState, m: Message, from: number): number {
   const fproc = fprocOf(state, from)
@@ -79,7 +84,7 @@ function fchdir(state: FsState, m: Message, from: number): number {
   if (fproc === undefined || file === null) return -E.BADF
   if (!isDirectory(file.inode.mode)) return -E.NOTDIR
   const r = permission(file.inode, MAY.EXEC, fproc.cred)
-  return r < 0 ? r : enter(fproc.context, file.inode, file.path)
+  return r < 0 ? r : enter(state, fproc.context, file.inode, file.path)
 }
 function chroot(state: FsState, m: Message, from: number): number {
   const fproc = fprocOf(state, from)

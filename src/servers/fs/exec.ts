@@ -2,15 +2,17 @@
 // A handle is an index into the state's table, separate from guests' descriptors; the container closes it, or FS when its caller goes.
 import { E } from '../../abi/errno.ts'
 import { AT, isRegular, MAY, O, S } from '../../abi/fcntl.ts'
+import { IN } from '../../abi/inotify.ts'
 import { high, int, type Message, setInt, setLong, slotOf, uint, ulong } from '../../abi/message.ts'
 import type { CallVector } from '../../lib/server.ts'
 import { FS } from '../../protocol/fs.ts'
 import { emptyStat } from './hosttree.ts'
 import type { Inode, OpenFile } from './inode.ts'
 import { WALK, Walk, walk } from './namei.ts'
+import { notifyFile } from './notify.ts'
 import { pathOf, putText } from './path.ts'
 import { permission } from './permission.ts'
-import { callerOf, dropFile, type FsState, fprocOf, newFile } from './state.ts'
+import { callerOf, dropFile, type FsState, fprocOf, newFile, setName } from './state.ts'
 
 const nd = new Walk()
 const st = emptyStat()
@@ -67,10 +69,10 @@ function execOpen(state: FsState, m: Message, from: number): number {
   const ops = inode.fs.open(inode, O.RDONLY, fproc.cred)
   if (typeof ops === 'number') return ops
   const handle = freeHandle(state)
-  state.executables[handle] = {
-    file: newFile(state, inode, O.RDONLY | O.LARGEFILE, nd.path, ops, 0, null),
-    endpoint: from,
-  }
+  const file = newFile(state, inode, O.RDONLY | O.LARGEFILE, nd.path, ops, 0, null)
+  if (nd.parent !== null && nd.parent.fs === inode.fs) setName(file, nd.parent, nd.name)
+  state.executables[handle] = { file, endpoint: from }
+  if (state.watched !== 0) notifyFile(state, IN.OPEN, file)
   setInt(m, 1, (inode.mode & S.ISUID) !== 0 ? inode.uid : -1)
   setInt(m, 2, (inode.mode & (S.ISGID | S.IXGRP)) === (S.ISGID | S.IXGRP) ? inode.gid : -1)
   setLong(m, 3, st.size)

@@ -3,12 +3,14 @@
 // file's fsync is the host's.
 import { E } from '../../abi/errno.ts'
 import { FALLOC, isDirectory, isRegular, O, S, SEEK } from '../../abi/fcntl.ts'
+import { IN } from '../../abi/inotify.ts'
 import { int, long, type Message } from '../../abi/message.ts'
 import type { CallVector } from '../../lib/server.ts'
 import { FS } from '../../protocol/fs.ts'
 import { getIo } from './filedes.ts'
 import { emptyStat } from './hosttree.ts'
 import type { Fproc, OpenFile } from './inode.ts'
+import { notifyFile } from './notify.ts'
 import { type FsState, fprocOf } from './state.ts'
 
 export const SIGXFSZ = 25
@@ -59,6 +61,10 @@ export function seekIn(file: OpenFile, size: number, offset: number, whence: num
   return pos < 0 || pos > FILE_MAX ? -E.INVAL : pos
 }
 
+function modified(state: FsState, file: OpenFile, result: number): number {
+  if (result >= 0 && state.watched !== 0) notifyFile(state, IN.MODIFY, file)
+  return result
+}
 /** May a file be given `size` bytes? 0, or -EFBIG (with SIGXFSZ when it is RLIMIT_FSIZE that says no). */
 export function checkSize(state: FsState, fproc: Fproc, from: number, size: number): number {
   if (size <= fproc.fsize) return size > FILE_MAX ? -E.FBIG : 0
@@ -74,7 +80,7 @@ function ftruncate(state: FsState, m: Message, from: number): number {
   if (!isRegular(file.inode.mode) || (file.flags & O.ACCMODE) === O.RDONLY || file.ops.truncate === undefined)
     return -E.INVAL
   const r = checkSize(state, fproc as Fproc, from, size)
-  return r < 0 ? r : file.ops.truncate(file, size)
+  return r < 0 ? r : modified(state, file, file.ops.truncate(file, size))
 }
 
 /** Modes of fallocate, and whether FALLOC_FL_KEEP_SIZE must (1), may (0) or must not (-1) go with them. */
@@ -110,7 +116,7 @@ function fallocate(state: FsState, m: Message, from: number): number {
     const r = checkSize(state, fproc as Fproc, from, end)
     if (r < 0) return r
   }
-  return file.ops.fallocate(file, mode, offset, len)
+  return modified(state, file, file.ops.fallocate(file, mode, offset, len))
 }
 
 function fsync(state: FsState, m: Message, from: number): number {

@@ -1,10 +1,8 @@
 // The file server: its state, and one call vector out of those of its parts. MINIX's fs/main.c and table.c.
 //   names: namei, overlay, memfs, open, stat, …   open files: filedes, readwrite, pipe, poll, …   processes: fproc
 
-import { E } from '../../abi/errno.ts'
 import { EP } from '../../abi/message.ts'
 import type { CallVector, Server, Sys } from '../../lib/server.ts'
-import { FS } from '../../protocol/fs.ts'
 import { cdevCalls } from './cdev.ts'
 import { dupCalls } from './dup.ts'
 import { epollCalls, forgetWatched } from './epoll.ts'
@@ -13,11 +11,13 @@ import { extentCalls } from './extent.ts'
 import { fcntlCalls } from './fcntl.ts'
 import { fprocCalls } from './fproc.ts'
 import type { HostFiles } from './hostfiles.ts'
+import { inotifyCalls } from './inotify.ts'
 import { ioctlCalls } from './ioctl.ts'
 import { releaseFileLocks } from './locks.ts'
 import { mapCalls } from './map.ts'
 import { namespaceCalls } from './namespace.ts'
 import { pidfdCalls } from './pidfd.ts'
+import { notifyClose } from './notify.ts'
 import { pollCalls, waitExpired } from './poll.ts'
 import { readwriteCalls } from './readwrite.ts'
 import { signalfdCalls } from './signalfd.ts'
@@ -36,16 +36,9 @@ export interface FsOptions {
   mounts(state: FsState): void
 }
 
-/** Calls Linux may lack by configuration; ours does: inotify until its issue. */
-function absent(): CallVector {
-  const refuse = (): number => -E.NOSYS
-  return { [FS.INOTIFY_INIT]: refuse, [FS.INOTIFY_ADD_WATCH]: refuse, [FS.INOTIFY_RM_WATCH]: refuse }
-}
-
 /** All calls of the file server over one state. */
 export function fsCalls(state: FsState): CallVector {
   return {
-    ...absent(),
     ...namespaceCalls(state),
     ...readwriteCalls(state),
     ...extentCalls(state),
@@ -54,6 +47,7 @@ export function fsCalls(state: FsState): CallVector {
     ...fcntlCalls(state),
     ...ioctlCalls(state),
     ...pollCalls(state),
+    ...inotifyCalls(state),
     ...epollCalls(state),
     ...eventfdCalls(state),
     ...timerfdCalls(state),
@@ -71,6 +65,7 @@ export function fsCalls(state: FsState): CallVector {
 export function watchClosing(state: FsState): void {
   state.closing.push(
     file => forgetWatched(state, file),
+    file => void (state.watched > 0 && notifyClose(state, file)),
     file => releaseFileLocks(state, file),
     file => void (state.owners.size > 0 && state.owners.delete(file)),
   )

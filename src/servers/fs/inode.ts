@@ -48,6 +48,8 @@ export interface FsType {
   follow?(link: Inode): { inode: Inode; path: string } | number | null
   /** Where a directory stands in this fs, for getcwd. -ENOENT once removed. Absent: the path string it was reached by holds. */
   whereis?(dir: Inode): { parent: Inode; name: string } | number
+  /** No name leads to it any more. */
+  isRemoved?(inode: Inode): boolean
   /** fresh: the caller looked the inode up (not `through`) in this very handler, so what that lookup learnt will do. */
   getattr(inode: Inode, out: Stat, fresh?: boolean): number
   /** Fields present are set; size truncates or extends. Time fields are [seconds, nanoseconds]. */
@@ -107,6 +109,9 @@ export interface OpenFile {
   inode: Inode
   /** Name it was opened by, absolute in the machine, for /proc/PID/fd and getcwd-like uses. */
   path: string
+  /** Directory entry it was opened by, when it has one: follows renames, stays when the name is removed. Holds a reference. */
+  dir: Inode | null
+  name: string
   ops: FileOps
   /** Private to ops. */
   priv: unknown

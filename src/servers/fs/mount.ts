@@ -11,6 +11,7 @@ import { mountOf, mountOfRoot } from './mountpoint.ts'
 import { WALK, Walk, walk } from './namei.ts'
 import type { Node } from './node.ts'
 import { Overlay } from './overlay.ts'
+import { notifyUnmount } from './notify.ts'
 import { joinPath, type Path, parsePath, pathOf, textOf } from './path.ts'
 import { hasCapability } from './permission.ts'
 import { dropInode, type FsState, fprocOf, holdInode, type Mount } from './state.ts'
@@ -208,6 +209,7 @@ function umount(state: FsState, m: Message, from: number): number {
   dropInode(known.on)
   dropInode(known.root)
   const last = !state.mounts.some(other => other.fs === known.fs)
+  if (last && state.watched !== 0) notifyUnmount(state, known.fs)
   if (last && !busy && known.fs instanceof Overlay && known.fs.lower === null && known.fs.dev >= FIRST_DEV)
     known.fs.discard()
   return 0

@@ -2,12 +2,14 @@
 // (fs/namei.c: filename_create, do_unlinkat, do_rmdir, do_renameat2).
 import { E } from '../../abi/errno.ts'
 import { AT, CAP, isDirectory, MAY, PATH_MAX, RENAME, S } from '../../abi/fcntl.ts'
+import { IN } from '../../abi/inotify.ts'
 import { high, int, type Message, uint } from '../../abi/message.ts'
 import type { CallVector } from '../../lib/server.ts'
 import { FS } from '../../protocol/fs.ts'
 import type { Fproc, Inode } from './inode.ts'
 import { followRename } from './moved.ts'
 import { isAncestor, LAST, WALK, Walk, walk } from './namei.ts'
+import { notifyEntry, notifyGone, notifyLinks, notifyMove } from './notify.ts'
 import { type Path, pathOf, textOf } from './path.ts'
 import { hasCapability, mayCreate, mayDelete, mayLink, newGroup, newMode, permission } from './permission.ts'
 import { type FsState, fprocOf } from './state.ts'
@@ -24,6 +26,17 @@ function target(state: FsState, fproc: Fproc, w: Walk, dirfd: number, path: Path
   return (w.parent as Inode).fs.readOnly ? -E.ROFS : 0
 }
 
+/** nd.name in nd.parent is a new name of `inode`. */
+function created(state: FsState, inode: Inode): number {
+  if (state.watched !== 0) notifyEntry(state, IN.CREATE, nd.parent as Inode, nd.name, inode)
+  return 0
+}
+/** nd.name in nd.parent was the name of `inode`. */
+function removed(state: FsState, inode: Inode): void {
+  if (!isDirectory(inode.mode)) notifyLinks(state, inode)
+  notifyGone(state, inode)
+  notifyEntry(state, IN.DELETE, nd.parent as Inode, nd.name, inode)
+}
 function mkdir(state: FsState, m: Message, from: number): number {
   const fproc = fprocOf(state, from)
   const path = pathOf(state.sys.mem, m, 1)
@@ -36,7 +49,7 @@ function mkdir(state: FsState, m: Message, from: number): number {
   if (r < 0) return r
   const mode = newMode(dir, S.IFDIR | (int(m, 2) & 0o1777 & ~fproc.context.umask), fproc.cred)
   const made = dir.fs.mkdir(dir, nd.name, mode, fproc.cred.fsuid, newGroup(dir, fproc.cred))
-  return typeof made === 'number' ? made : 0
+  return typeof made === 'number' ? made : created(state, made)
 }
 
 /** A socket's name (bind(2)): → its directory's entry, left in `made`; 0 or -errno. */
@@ -72,7 +85,7 @@ function mknod(state: FsState, m: Message, from: number): number {
   if (device && !hasCapability(fproc.cred, CAP.MKNOD)) return -E.PERM
   const bits = newMode(dir, (type === 0 ? S.IFREG : type) | (mode & 0o7777 & ~fproc.context.umask), fproc.cred)
   const made = dir.fs.create(dir, nd.name, bits, fproc.cred.fsuid, newGroup(dir, fproc.cred), device ? uint(m, 3) : 0)
-  return typeof made === 'number' ? made : 0
+  return typeof made === 'number' ? made : created(state, made)
 }
 
 function symlink(state: FsState, m: Message, from: number): number {
@@ -89,7 +102,7 @@ function symlink(state: FsState, m: Message, from: number): number {
   r = mayCreate(dir, fproc.cred)
   if (r < 0) return r
   const made = dir.fs.symlink(dir, nd.name, text, fproc.cred.fsuid, newGroup(dir, fproc.cred))
-  return typeof made === 'number' ? made : 0
+  return typeof made === 'number' ? made : created(state, made)
 }
 
 function link(state: FsState, m: Message, from: number): number {
@@ -117,7 +130,12 @@ function link(state: FsState, m: Message, from: number): number {
   r = mayCreate(dir, cred)
   if (r < 0) return r
   if (isDirectory(inode.mode)) return -E.PERM
-  return dir.fs.link(dir, other.name, inode)
+  r = dir.fs.link(dir, other.name, inode)
+  if (r === 0 && state.watched !== 0) {
+    notifyLinks(state, inode)
+    notifyEntry(state, IN.CREATE, dir, other.name, inode)
+  }
+  return r
 }
 
 function unlink(state: FsState, m: Message, from: number): number {
@@ -141,7 +159,9 @@ function unlinkAt(state: FsState, fproc: Fproc, dirfd: number, path: Path): numb
   r = mayDelete(dir, inode, fproc.cred)
   if (r < 0) return r
   if (isDirectory(inode.mode)) return -E.ISDIR
-  return nd.mounted ? -E.BUSY : dir.fs.unlink(dir, nd.name)
+  r = nd.mounted ? -E.BUSY : dir.fs.unlink(dir, nd.name)
+  if (r === 0 && state.watched !== 0) removed(state, inode)
+  return r
 }
 function rmdir(state: FsState, m: Message, from: number): number {
   const fproc = fprocOf(state, from)
@@ -162,7 +182,9 @@ function rmdirAt(state: FsState, fproc: Fproc, dirfd: number, path: Path): numbe
   r = mayDelete(dir, inode, fproc.cred)
   if (r < 0) return r
   if (!isDirectory(inode.mode)) return -E.NOTDIR
-  return nd.mounted || isRoot(state, inode) ? -E.BUSY : dir.fs.rmdir(dir, nd.name)
+  r = nd.mounted || isRoot(state, inode) ? -E.BUSY : dir.fs.rmdir(dir, nd.name)
+  if (r === 0 && state.watched !== 0) removed(state, inode)
+  return r
 }
 /** Somebody's root directory by chroot? It may be removed on Linux too, but not the machine's. */
 function isRoot(state: FsState, inode: Inode): boolean {
@@ -189,10 +211,21 @@ function rename(state: FsState, m: Message, from: number): number {
   const inode = nd.inode as Inode
   const exchange = (flags & RENAME.EXCHANGE) !== 0
   r = inode.fs.rename(nd.parent as Inode, nd.name, other.parent as Inode, other.name, flags)
+  if (r < 0) return r
   // A file nobody has open is called nothing anywhere.
-  if (r === 0 && (isDirectory(inode.mode) || inode.refs > 0 || exchange))
-    followRename(state, nd.path, other.path, exchange)
-  return r
+  if (isDirectory(inode.mode) || inode.refs > 0 || exchange) followRename(state, nd, other, exchange)
+  if (state.watched !== 0) moved(state, inode, exchange)
+  return 0
+}
+/** `inode` went from nd to other; what was there ended, or (exchange) went the other way. */
+function moved(state: FsState, inode: Inode, exchange: boolean): void {
+  const oldDir = nd.parent as Inode
+  const newDir = other.parent as Inode
+  const victim = other.inode
+  notifyMove(state, inode, oldDir, nd.name, newDir, other.name, exchange ? null : victim)
+  if (victim === null) return
+  if (exchange) notifyMove(state, victim, newDir, other.name, oldDir, nd.name, null)
+  else notifyGone(state, victim)
 }
 /** 0: go on. 1: nothing to do. */
 function checkRename(fproc: Fproc, flags: number): number {

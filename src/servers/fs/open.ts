@@ -1,6 +1,7 @@
 // open, openat, creat, openat2: from a name to a descriptor. The order of checks is Linux's (fs/namei.c: path_openat, do_open).
 import { E } from '../../abi/errno.ts'
 import { CAP, isDirectory, isRegular, isSymlink, MAY, O, O_TMPFILE_BIT, O_VALID, RESOLVE, S } from '../../abi/fcntl.ts'
+import { IN } from '../../abi/inotify.ts'
 import { high, int, type Message, uint } from '../../abi/message.ts'
 import { getLong } from '../../abi/stat.ts'
 import type { CallVector } from '../../lib/server.ts'
@@ -9,10 +10,11 @@ import { directoryOps } from './directory.ts'
 import { installFile } from './filedes.ts'
 import type { FileOps, FileTable, Fproc, Inode, OpenFile } from './inode.ts'
 import { WALK, Walk, walk } from './namei.ts'
+import { notifyEntry, notifyFile } from './notify.ts'
 import { joinPath, type Path, pathOf } from './path.ts'
 import { actsAsOwner, hasCapability, mayCreate, mayReopen, newGroup, newMode, permission } from './permission.ts'
 import { openSpecial } from './special.ts'
-import { dropFile, type FsState, fprocOf, type Memfs, newFile } from './state.ts'
+import { dropFile, type FsState, fprocOf, type Memfs, newFile, setName } from './state.ts'
 
 const nd = new Walk()
 /** What an open leaves in the description. */
@@ -127,14 +129,16 @@ function openInode(
     const file = openSpecial(state, inode, flags, path, fproc, endpoint)
     return typeof file === 'number' ? file : install(state, fproc, file, flags)
   }
+  let changes = created ? IN.CREATE : 0
   if ((flags & O.TRUNC) !== 0 && !created) {
+    changes = IN.MODIFY
     const change = hasCapability(fproc.cred, CAP.FSETID) ? { size: 0 } : { size: 0, mode: withoutSetid(inode.mode) }
     const r = inode.fs.setattr(inode, change)
     if (r < 0) return r
   }
   const ops = inode.fs.open(inode, flags, fproc.cred)
   if (typeof ops === 'number') return ops
-  return install(state, fproc, newFile(state, inode, kept(flags), path, ops, 0, null), flags)
+  return install(state, fproc, newFile(state, inode, kept(flags), path, ops, 0, null), flags, changes)
 }
 function kept(flags: number): number {
   return (flags & ~OPEN_ONLY) | O.LARGEFILE
@@ -152,9 +156,16 @@ function mayOpen(state: FsState, fproc: Fproc, inode: Inode, want: number, flags
   if ((want & MAY.WRITE) !== 0 && isRegular(inode.mode) && isRunning(state, inode)) return -E.TXTBSY
   return 0
 }
-function install(state: FsState, fproc: Fproc, file: OpenFile, flags: number): number {
+/** Give the file its descriptor. nd: how it was found; what it changed is told in the order it happened. */
+function install(state: FsState, fproc: Fproc, file: OpenFile, flags: number, changes = 0): number {
+  if (nd.parent !== null && nd.parent.fs === file.inode.fs) setName(file, nd.parent, nd.name)
   const fd = installFile(fproc, file, (flags & O.CLOEXEC) !== 0)
   if (fd < 0) dropFile(state, file)
+  else if (state.watched !== 0 && (flags & O.PATH) === 0) {
+    if (nd.parent !== null && (changes & IN.CREATE) !== 0) notifyEntry(state, IN.CREATE, nd.parent, nd.name, file.inode)
+    notifyFile(state, IN.OPEN, file)
+    if ((changes & IN.MODIFY) !== 0) notifyFile(state, IN.MODIFY, file)
+  }
   return fd
 }
 
@@ -182,6 +193,8 @@ function openTemporary(
   const ops = inode.fs.open(inode, flags, fproc.cred)
   if (typeof ops === 'number') return ops
   const name = `${joinPath(nd.path, `#${inode.ino}`)} (deleted)`
+  nd.parent = dir
+  nd.name = `#${inode.ino}`
   return install(state, fproc, newFile(state, inode, kept(flags), name, ops, 0, null), flags)
 }
 

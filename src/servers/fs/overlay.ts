@@ -207,6 +207,11 @@ export class Overlay implements FsType {
     return node.gone ? -E.NOENT : { parent: node.parent, name: node.name }
   }
 
+  isRemoved(inode: Inode): boolean {
+    const { record, gone } = inode as Node
+    return record === null ? gone : record.nlink === 0
+  }
+
   // -- attributes --
 
   getattr(inode: Inode, out: Stat, fresh = false): number {

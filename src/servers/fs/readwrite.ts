@@ -3,12 +3,14 @@
 // answers ESPIPE to what needs one.
 import { E } from '../../abi/errno.ts'
 import { isRegular, O } from '../../abi/fcntl.ts'
+import { IN } from '../../abi/inotify.ts'
 import { high, int, long, type Message, SUSPEND } from '../../abi/message.ts'
 import type { CallVector } from '../../lib/server.ts'
 import { FS } from '../../protocol/fs.ts'
 import { FILE_MAX, SIGXFSZ, sizeOf } from './extent.ts'
 import { getFile, getIo } from './filedes.ts'
 import type { Fproc, OpenFile } from './inode.ts'
+import { notifyFile } from './notify.ts'
 import { callerOf, type FsState, fprocOf } from './state.ts'
 
 const NOT_READABLE = O.PATH | O.WRONLY
@@ -60,7 +62,10 @@ function readAt(
   let bytes = len >= DIRECT_MIN && pos >= 0 ? readDirect(state, file, int(m, 1), from, len, pos) : -E.AGAIN
   if (bytes < 0) bytes = file.ops.read(file, int(m, 1), len, pos, caller)
   if (later && bytes === -E.AGAIN) return 0
-  if (bytes > 0 && move && pos >= 0) file.pos = pos + bytes
+  if (bytes > 0) {
+    if (move && pos >= 0) file.pos = pos + bytes
+    if (state.watched !== 0) notifyFile(state, IN.ACCESS, file)
+  }
   return bytes
 }
 
@@ -111,6 +116,7 @@ function writeAt(
     }
   }
   const bytes = file.ops.write(file, int(m, 1), len, pos, caller)
+  if (bytes > 0 && state.watched !== 0) notifyFile(state, IN.MODIFY, file)
   if (bytes > 0 && pos >= 0) {
     if (move) file.pos = pos + bytes
     if ((file.flags & O.DSYNC) !== 0 || (flags & RWF_SYNCED) !== 0) file.ops.fsync?.(file, (flags & RWF.SYNC) === 0)

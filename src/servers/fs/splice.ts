@@ -4,12 +4,14 @@
 // Invariant: bytes leave a pipe only once they have been written to the other end.
 import { E } from '../../abi/errno.ts'
 import { isDirectory, isRegular, O } from '../../abi/fcntl.ts'
+import { IN } from '../../abi/inotify.ts'
 import { high, int, long, type Message, SUSPEND, slotOf, uint } from '../../abi/message.ts'
 import type { CallVector } from '../../lib/server.ts'
 import { FS } from '../../protocol/fs.ts'
 import { sizeOf } from './extent.ts'
 import { getIo } from './filedes.ts'
 import type { Fproc, OpenFile, WaitQueue } from './inode.ts'
+import { notifyFile } from './notify.ts'
 import { type Pipe, peekPipe, pipeOf, skipPipe } from './pipe.ts'
 import { isFull, PAGE } from './pipe-buffer.ts'
 import { leave } from './poll.ts'
@@ -92,6 +94,10 @@ function store(state: FsState, move: Move, source: Pipe | null, got: number, end
   if (move.fromAt >= 0) move.fromAt += put
   else if (from.pos >= 0) from.pos += put
   if (source !== null && !move.tee) skipPipe(state, source, put)
+  if (state.watched !== 0) {
+    notifyFile(state, IN.ACCESS, from)
+    notifyFile(state, IN.MODIFY, to)
+  }
   return put
 }
 

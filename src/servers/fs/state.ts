@@ -15,6 +15,7 @@ import type { Caller, FileOps, Fproc, FsType, Inode, OpenFile } from './inode.ts
 import type { InodeLocks } from './locks.ts'
 import { createMemfs } from './memfs.ts'
 import type { Pidfd } from './pidfd.ts'
+import { newWatches, notifyGone, type Watches } from './notify.ts'
 import type { Pipe } from './pipe.ts'
 import { type SocketTables, socketTables } from './socket.ts'
 import type { Store } from './store.ts'
@@ -130,6 +131,9 @@ export interface FsState {
   readonly locks: Map<Inode, InodeLocks>
   readonly epoll: EpollTables
   readonly devices: DeviceTables
+  /** notify.ts: who watches what; how many watches there are. */
+  readonly watches: Watches
+  watched: number
   readonly sockets: SocketTables
   readonly timerfds: (Timerfd | null)[]
   /** By exec handle: exec.ts. */
@@ -180,6 +184,8 @@ export function createState(sys: Sys, host: HostFiles, store: Store, facts: Fact
     locks: new Map(),
     epoll: epollTables(),
     devices: deviceTables(),
+    watches: newWatches(),
+    watched: 0,
     sockets: socketTables(),
     timerfds: [],
     executables: [],
@@ -294,7 +300,14 @@ export function newFile(
 ): OpenFile {
   inode.refs++
   state.openFiles++
-  return { refs: 1, flags, pos, inode, path, ops, priv }
+  return { refs: 1, flags, pos, inode, path, dir: null, name: '', ops, priv }
+}
+/** The file is known as `name` in `dir`, from now on. */
+export function setName(file: OpenFile, dir: Inode, name: string): void {
+  dir.refs++
+  if (file.dir !== null) dropInode(file.dir)
+  file.dir = dir
+  file.name = name
 }
 /** Give back one reference; the last one releases the file and its inode. */
 export function dropFile(state: FsState, file: OpenFile): void {
@@ -302,5 +315,7 @@ export function dropFile(state: FsState, file: OpenFile): void {
   for (const tell of state.closing) tell(file)
   file.ops.release?.(file)
   dropInode(file.inode)
+  if (state.watched !== 0) notifyGone(state, file.inode)
+  if (file.dir !== null) dropInode(file.dir)
   state.openFiles--
 }
