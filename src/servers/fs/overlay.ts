@@ -17,7 +17,6 @@ import { countPages } from './smallfile.ts'
 import type { Store } from './store.ts'
 import { getNodeXattr, listNodeXattrs, removeNodeXattr, setNodeXattr } from './xattr.ts'
 
-const OVERLAYFS_MAGIC = 0x794c7630
 const TMPFS_MAGIC = 0x01021994
 
 export interface OverlayOptions {
@@ -49,6 +48,8 @@ export class Overlay implements FsType {
   readonly lower: Lower | null
   readonly now: () => number
   private nextIno = OWN_INODES + 2
+  /** f_type: the base's. (Programs know of overlayfs what isn't so here: that inotify misses changes, say.) */
+  private readonly magic: number
   readonly scratch = emptyStat()
 
   /** rootFd: host descriptor of the base, or -1 for none. */
@@ -58,6 +59,7 @@ export class Overlay implements FsType {
     this.now = options.now
     this.store = options.store
     this.readOnly = options.readOnly === true
+    this.magic = host === null ? TMPFS_MAGIC : typeOf(host, rootFd)
     if (host === null) {
       this.lower = null
       this.root = new Node(this, OWN_INODES + 1, S.IFDIR | (options.mode ?? 0o1777), null, '')
@@ -350,7 +352,7 @@ export class Overlay implements FsType {
     return r < 0 ? r : copyUpData(this, node, Infinity)
   }
   statfs(): ReturnType<FsType['statfs']> {
-    return this.store.statfs(this.lower === null ? TMPFS_MAGIC : OVERLAYFS_MAGIC)
+    return this.store.statfs(this.magic)
   }
 
   getxattr(inode: Inode, name: string): Uint8Array | number {
@@ -365,6 +367,11 @@ export class Overlay implements FsType {
   removexattr(inode: Inode, name: string): number {
     return removeNodeXattr(this, inode as Node, name)
   }
+}
+
+function typeOf(host: HostFiles, fd: number): number {
+  const out = { type: 0, bsize: 0, blocks: 0, bfree: 0, bavail: 0, files: 0, ffree: 0, namelen: 0 }
+  return host.statfs(fd, out) < 0 ? 0 : out.type
 }
 
 /** The root of a machine: `lowerDir` of the host, changes in `store`. -errno when the directory can't be opened. */
