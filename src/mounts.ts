@@ -32,6 +32,7 @@ export function mountAll(state: FsState, { options, store, files, fail }: MountP
     ['/proc', () => createProcfs(state, dev++)],
     ['/sys', () => createMemfs({ store, dev: dev++, now, mode: 0o555, readOnly: true, name: 'sysfs' })],
     ['/dev', () => createDevfs(state, dev++)],
+    ['/dev/mqueue', () => state.mqueue],
     ['/dev/shm', () => createMemfs({ store, dev: dev++, now, mode: 0o1777 })],
     ['/tmp', () => createMemfs({ store, dev: dev++, now, mode: 0o1777 })],
   ]

@@ -67,6 +67,12 @@ export const fsCalls = {
   INOTIFY_INIT: [LINUX + 294, 'flags'],
   INOTIFY_ADD_WATCH: [LINUX + 254, 'fd path< mask'],
   INOTIFY_RM_WATCH: [LINUX + 255, 'fd wd'],
+  MQ_OPEN: [LINUX + 240, 'name< flags mode attr<'],
+  MQ_UNLINK: [LINUX + 241, 'name<'],
+  MQ_TIMEDSEND: [LINUX + 242, 'fd message< len priority timeout<'], // message: short where the guest's memory ends
+  MQ_TIMEDRECEIVE: [LINUX + 243, 'fd message> len priority> timeout<'],
+  MQ_NOTIFY: [LINUX + 244, 'fd event<'],
+  MQ_GETSETATTR: [LINUX + 245, 'fd new< old>'],
   EVENTFD: [LINUX + 290, 'count flags'],
   TIMERFD_CREATE: [LINUX + 283, 'clock flags'],
   TIMERFD_SETTIME: [LINUX + 286, 'fd flags new< old>'],

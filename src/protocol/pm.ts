@@ -127,6 +127,8 @@ export const pmCalls = {
   // -- from FS, TTY --
   /** A terminal wants `signo` sent to a process group (SIGINT, SIGQUIT, SIGTSTP, SIGWINCH, SIGHUP, SIGTTIN, SIGTTOU). */
   KILLPG: [MOL + 16, 'pgrp signo'],
+  /** Queue a signal with a value to process `pid`, as from process `by` (mq_notify). */
+  QUEUE: [MOL + 56, 'pid signo code value by'],
   /** Job-control facts for TTY and FS: session and process group of `endpoint`; result session; cell 0 of reply. */
   GETJOB: [MOL + 17, 'endpoint what'], // what: 0 pid, 1 pgrp, 2 session, 3 1 if SIGTTOU ignored or blocked, 4 same for SIGTTIN, 5 1 if its pgrp is orphaned, 6 ppid, 7 tgid, 8 endpoint of process `endpoint` taken as pid, 9 session of the process group `endpoint` taken as pgrp (-ESRCH: no such group), 10 endpoint of a thread of process `endpoint` taken as pid (-ESRCH: it has none any more)
   /** PM writes a record about thread `pid` (PROC_RECORD in protocol/pm.ts) → bytes, or -ESRCH. */

@@ -22,7 +22,7 @@ import {
   want,
 } from './operands.ts'
 import { code, DO } from './program.ts'
-import { controlData, messageIn, messageOut, sembufs, semctlValues } from './sysv.ts'
+import { controlData, counted, messageIn, messageOut, sembufs, semctlValues } from './sysv.ts'
 
 const HIGH = 4294967296
 const TIMESPEC = 16
@@ -67,6 +67,8 @@ export function convert(t: ThreadView, operation: number, i: number, cell: numbe
       return sembufs(t, i, cell)
     case DO.MSGSND:
       return messageIn(t, i, cell)
+    case DO.PART:
+      return counted(t, i, cell)
     case DO.MSGRCV:
       return messageOut(t, i, cell)
     default:

@@ -22,7 +22,7 @@ export const DO = {
   PIECE: 58, SEVERAL: 59,
   // conversions
   MS: 21, TV: 22, SS: 23, IOCTL: 24, FCNTL: 25, PRCTL: 26, PTID: 27, CLONE3: 28, PIDFD: 30, FUTEX: 29, CAP: 31, REM: 32,
-  SHMCTL: 34, SEMCTL: 35, MSGCTL: 36, SEMBUF: 37, MSGSND: 38, MSGRCV: 39,
+  SHMCTL: 34, SEMCTL: 35, MSGCTL: 36, SEMBUF: 37, MSGSND: 38, MSGRCV: 39, PART: 48,
   // checks
   HOW: 40, SIGSET: 41, POSITIVE: 42, NOKEY: 43, WORD: 44, NONNEGATIVE: 45, CURRENT: 46, EVENTS: 47,
 } as const
@@ -80,6 +80,7 @@ const CONVERSIONS: Readonly<Record<string, number>> = {
   sembuf: DO.SEMBUF,
   msgsnd: DO.MSGSND,
   msgrcv: DO.MSGRCV,
+  part: DO.PART,
 }
 /** Message cells of a conversion that fills more than one. */
 export const CELLS: Readonly<Record<string, number>> = { clone3: 7, sendhdr: 4, recvhdr: 5 }

@@ -10,7 +10,7 @@
 //               ioctl fcntl prctl cap (data as the command or version says), len (bytes of an iovec), ptid, pidfd, futex,
 //               rem, clone3 (seven cells), send and receive (a socket's buffer), sendhdr and recvhdr (a message header: four
 //               cells, five), several (flags of a call about several messages), piece (which piece of a call in pieces),
-//               shmctl semctl msgctl sembuf msgsnd msgrcv (sysv.ts)
+//               shmctl semctl msgctl sembuf msgsnd msgrcv part (sysv.ts)
 //   ?name.word  no cell, a check: how, events, sigset (8 when the argument before isn't null), positive, nonnegative, current (-1 or
 //               more), nokey, word (the futex still holds the value)
 // A note says what is missing; a row with one is partial, without one full.
@@ -37,7 +37,6 @@ export type Level = 'full' | 'partial' | 'refused'
 const NAMESPACES = 'machines nest by domains, not by namespaces'
 const PRIVILEGED = "would change the host's kernel"
 const GONE = 'not in Linux any more either'
-const MQ = 'no POSIX message queues'
 const AIO = 'no kernel AIO; libraries fall back to threads'
 const NUMA = 'one memory node'
 const MOUNTS = 'the new mount interface; mount(2) is there'
@@ -287,12 +286,12 @@ export const SYSCALLS: readonly Row[] = [
   [237, 'mbind', 'addr len:size mode:int nodemask:addr maxnode:ulong flags:int', 'ENOSYS', '', NUMA],
   [238, 'set_mempolicy', 'mode:int nodemask:addr maxnode:ulong', 'ENOSYS', '', NUMA],
   [239, 'get_mempolicy', 'mode:addr nodemask:addr maxnode:ulong addr flags:hex', 'ENOSYS', '', NUMA],
-  [240, 'mq_open', 'name:str oflag:|open mode attr:addr', 'ENOSYS', '', MQ],
-  [241, 'mq_unlink', 'name:str', 'ENOSYS', '', MQ],
-  [242, 'mq_timedsend', 'mqdes:int msg_ptr:addr msg_len:size msg_prio:uint timeout:addr', 'ENOSYS', '', MQ],
-  [243, 'mq_timedreceive', 'mqdes:int msg_ptr:addr msg_len:size msg_prio:addr timeout:addr', 'ENOSYS', '', MQ],
-  [244, 'mq_notify', 'mqdes:int sevp:addr', 'ENOSYS', '', MQ],
-  [245, 'mq_getsetattr', 'mqdes:int newattr:addr oldattr:addr', 'ENOSYS', '', MQ],
+  [240, 'mq_open', 'name:str oflag:|open mode attr:<mq_attr?', 'FS.MQ_OPEN', '', 'messages of at most 64 KiB, also for the privileged'],
+  [241, 'mq_unlink', 'name:str', 'FS.MQ_UNLINK'],
+  [242, 'mq_timedsend', 'mqdes:fd msg_ptr:addr msg_len:size msg_prio:uint timeout:<timespec?', 'FS.MQ_TIMEDSEND', 'mqdes msg_ptr.part msg_len msg_prio timeout'],
+  [243, 'mq_timedreceive', 'mqdes:fd msg_ptr:>[msg_len] msg_len:size msg_prio:>uint? timeout:<timespec?', 'FS.MQ_TIMEDRECEIVE'],
+  [244, 'mq_notify', 'mqdes:fd sevp:<sigevent?', 'FS.MQ_NOTIFY', '', 'SIGEV_THREAD wants a netlink socket, which there is not'],
+  [245, 'mq_getsetattr', 'mqdes:fd newattr:<mq_attr? oldattr:>mq_attr?', 'FS.MQ_GETSETATTR'],
   [246, 'kexec_load', 'entry:addr nr_segments:ulong segments:addr flags:hex', 'EPERM', '', PRIVILEGED],
   [247, 'waitid', 'idtype:=idtype id:pid infop:>waitinfo? options:|wait rusage:>rusage?', 'PM.WAITID'],
   [248, 'add_key', 'type:str description:str payload:addr plen:size keyring:int', 'ENOSYS', '', 'no key rings'],

@@ -1,4 +1,4 @@
-// Steps for System V IPC, whose calls check their arguments in an order of their own: inputs come as far as the guest's memory goes, and
+// Steps for System V IPC and message queues, whose calls check their arguments in an order of their own: inputs come as far as the guest's memory goes, and
 // the server sees from the length of the grant what is missing (EFAULT, if nothing is wrong before that).
 import { BULK_BYTES } from '../../abi/channel.ts'
 import { setGrant } from '../../abi/message.ts'
@@ -40,6 +40,10 @@ export function semctlValues(t: ThreadView, i: number, cell: number): number {
 /** semop: as many operations as the next argument says. */
 export function sembufs(t: ThreadView, i: number, cell: number): number {
   return part(t, i, cell, Math.min((low(t, i + 1) >>> 0) * SEMBUF_BYTES, SEMBUFS_MAX))
+}
+/** As many bytes as the next argument says. */
+export function counted(t: ThreadView, i: number, cell: number): number {
+  return part(t, i, cell, Math.min(unsigned(t, i + 1), BULK_BYTES))
 }
 /** msgsnd: type and text. */
 export function messageIn(t: ThreadView, i: number, cell: number): number {

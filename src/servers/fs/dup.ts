@@ -4,9 +4,8 @@ import { O } from '../../abi/fcntl.ts'
 import { high, int, type Message, uint } from '../../abi/message.ts'
 import type { CallVector } from '../../lib/server.ts'
 import { FS } from '../../protocol/fs.ts'
-import { closeFd, copyTable, dropTable, getFile, installFile, installPair } from './filedes.ts'
+import { closeFd, copyTable, dropTable, getFile, giveBack, installFile, installPair } from './filedes.ts'
 import type { Fproc, OpenFile } from './inode.ts'
-import { releaseLocks } from './locks.ts'
 import { textAt } from './path.ts'
 import { makePipe } from './pipe.ts'
 import { dropFile, type FsState, fprocOf, newFile } from './state.ts'
@@ -51,10 +50,7 @@ function dup2(state: FsState, m: Message, from: number): number {
   file.refs++
   files[fd] = file
   cloexec[fd] = flags !== -1 && (flags & O.CLOEXEC) !== 0
-  if (replaced !== null) {
-    releaseLocks(state, replaced.inode, fproc.table)
-    dropFile(state, replaced)
-  }
+  if (replaced !== null) giveBack(state, fproc.table, replaced)
   return fd
 }
 

@@ -55,9 +55,14 @@ export function closeFd(state: FsState, fproc: Fproc, fd: number): number {
   const file = getFile(fproc, fd)
   if (file === null) return -E.BADF
   table.files[fd] = null
-  releaseLocks(state, file.inode, table)
-  dropFile(state, file)
+  giveBack(state, table, file)
   return 0
+}
+/** A descriptor of `table` is no more. */
+export function giveBack(state: FsState, table: FileTable, file: OpenFile): void {
+  releaseLocks(state, file.inode, table)
+  file.ops.flush?.(file, table)
+  dropFile(state, file)
 }
 
 export function copyTable(from: FileTable): FileTable {
@@ -71,7 +76,6 @@ export function dropTable(state: FsState, table: FileTable): void {
     const file = table.files[fd] as OpenFile | null
     if (file === null) continue
     table.files[fd] = null
-    releaseLocks(state, file.inode, table)
-    dropFile(state, file)
+    giveBack(state, table, file)
   }
 }

@@ -121,6 +121,7 @@ export class Guest {
       tty: 0,
       nofile: 1024,
       fsize: Number.POSITIVE_INFINITY,
+      msgqueue: 819200,
     }
     this.state.fprocs[SLOT] = this.fproc
     this.calls = fsCalls(this.state)

@@ -37,9 +37,10 @@ import {
 } from './state.ts'
 
 const NOFILE_DEFAULT = 1024
+const MSGQUEUE_DEFAULT = 819200
 /** /proc/sys/fs/nr_open */
 const NOFILE_MAX = 1048576
-const RLIMIT = { FSIZE: 1, NOFILE: 7 } as const
+const RLIMIT = { FSIZE: 1, NOFILE: 7, MSGQUEUE: 12 } as const
 const UMASK_DEFAULT = 0o022
 const EMPTY = new Uint8Array(0)
 
@@ -132,6 +133,7 @@ function spawn(state: FsState, m: Message): number {
     tty: 0,
     nofile: NOFILE_DEFAULT,
     fsize: Number.POSITIVE_INFINITY,
+    msgqueue: MSGQUEUE_DEFAULT,
   }
   state.fprocs[slotOf(endpoint)] = fproc
   state.forks++
@@ -229,6 +231,7 @@ function setlimit(state: FsState, m: Message): number {
   const limit = value < 0 ? Number.POSITIVE_INFINITY : value
   if (int(m, 1) === RLIMIT.NOFILE) fproc.nofile = Math.min(limit, NOFILE_MAX)
   else if (int(m, 1) === RLIMIT.FSIZE) fproc.fsize = limit
+  else if (int(m, 1) === RLIMIT.MSGQUEUE) fproc.msgqueue = limit
   else return -E.INVAL
   return 0
 }

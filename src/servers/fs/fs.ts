@@ -15,6 +15,7 @@ import { inotifyCalls } from './inotify.ts'
 import { ioctlCalls } from './ioctl.ts'
 import { releaseFileLocks } from './locks.ts'
 import { mapCalls } from './map.ts'
+import { mqueueCalls } from './mqueue.ts'
 import { namespaceCalls } from './namespace.ts'
 import { pidfdCalls } from './pidfd.ts'
 import { notifyClose } from './notify.ts'
@@ -51,6 +52,7 @@ export function fsCalls(state: FsState): CallVector {
     ...epollCalls(state),
     ...eventfdCalls(state),
     ...timerfdCalls(state),
+    ...mqueueCalls(state),
     ...signalfdCalls(state),
     ...pidfdCalls(state),
     ...mapCalls(state),

@@ -86,6 +86,10 @@ export interface FileOps {
   release?(f: OpenFile): void
   /** A blocked read/write/ioctl of this endpoint shall end: the answer to give it (partial count or -errno), or SUSPEND if it can't. */
   cancel?(f: OpenFile, endpoint: number): number
+  /** The time that a blocked call of this endpoint had is over: the answer to give it. */
+  expire?(f: OpenFile, endpoint: number): number
+  /** A descriptor of it in this table is closed. */
+  flush?(f: OpenFile, table: FileTable): void
   /** data: the file's bytes and size will do (fdatasync). */
   fsync?(f: OpenFile, data: boolean): number
   truncate?(f: OpenFile, size: number): number
@@ -123,4 +127,4 @@ export interface FileTable { refs: number; files: (OpenFile | null)[]; cloexec: 
 export interface FsContext { refs: number; root: Inode; rootPath: string; cwd: Inode; cwdPath: string; umask: number }
 
 /** What FS knows of one guest (thread): one row of its process table, indexed by slot. */
-export interface Fproc { endpoint: number; table: FileTable; context: FsContext; cred: Credentials; exe: string; exeInode: Inode | null; args: Uint8Array; env: Uint8Array; tty: number; nofile: number /* RLIMIT_NOFILE soft */; fsize: number /* RLIMIT_FSIZE soft, Infinity = none */ }
+export interface Fproc { endpoint: number; table: FileTable; context: FsContext; cred: Credentials; exe: string; exeInode: Inode | null; args: Uint8Array; env: Uint8Array; tty: number; nofile: number /* RLIMIT_NOFILE soft */; msgqueue: number /* RLIMIT_MSGQUEUE soft */; fsize: number /* RLIMIT_FSIZE soft, Infinity = none */ }

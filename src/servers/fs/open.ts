@@ -46,7 +46,7 @@ export function isRunning(state: FsState, inode: Inode): boolean {
   for (const fproc of state.fprocs) if (fproc !== undefined && fproc.exeInode === inode) return true
   return false
 }
-function tableFull(table: FileTable, limit: number): boolean {
+export function tableFull(table: FileTable, limit: number): boolean {
   if (table.files.length < limit) return false
   for (let fd = 0; fd < limit; fd++) if (table.files[fd] === null) return false
   return true

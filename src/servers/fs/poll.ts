@@ -15,7 +15,7 @@ import { retrySplice } from './splice.ts'
 import { dropFile, type FsState, fprocOf, type Row, resume, suspend, WAIT } from './state.ts'
 
 const ALWAYS = READABLE | WRITABLE
-const FOREVER = -1
+export const FOREVER = -1
 
 /** What a waiting poll or select watches; index i belongs together. */
 interface Watch {
@@ -102,6 +102,11 @@ export function leave(queue: WaitQueue, id: number): void {
 export function waitExpired(state: FsState, slot: number): void {
   const row = state.rows[slot]
   if (row === undefined || row.kind === WAIT.NONE) return
+  if (row.kind === WAIT.FILE) {
+    const file = row.file as OpenFile
+    resume(state, row, file.ops.expire?.(file, row.endpoint) ?? -E.TIMEDOUT)
+    return
+  }
   if (row.kind === WAIT.SELECT) clearSets(state, row)
   ;(row.more as Watch).timeout = 0
   finishWait(state, row, 0)

@@ -1,6 +1,8 @@
-// /proc/sysvipc and the System V limits of /proc/sys/kernel: the ipc server's texts.
+// /proc/sysvipc and the System V limits of /proc/sys/kernel, which are the ipc server's texts, and /proc/sys/fs/mqueue.
+import { E } from '../../abi/errno.ts'
 import { EP, setGrant, setInt, setLong, TYPE } from '../../abi/message.ts'
 import { IPC, IPC_TEXT } from '../../protocol/ipc.ts'
+import { HARD_MSGMAX, HARD_MSGSIZEMAX, type MqueueFs } from './mqueuefs.ts'
 import type { ProcFile, ProcTable } from './procfs.ts'
 import type { FsState } from './state.ts'
 
@@ -48,4 +50,26 @@ export const sysvLimits: ProcTable = {
   shmall: limit(IPC_TEXT.SHMALL),
   shmmax: limit(IPC_TEXT.SHMMAX),
   shmmni: limit(IPC_TEXT.SHMMNI),
+}
+
+/** A limit of message queues, and the least and the most it may be. */
+function mqLimit(name: keyof MqueueFs['limits'], least: number, most: number): ProcFile {
+  return {
+    type: 'file',
+    mode: 0o644,
+    text: state => `${state.mqueue.limits[name]}\n`,
+    write(state, _about, content) {
+      const n = /^\s*\d{1,10}\s*$/.test(content) ? Number(content) : -1
+      if (n < least || n > most) return -E.INVAL
+      state.mqueue.limits[name] = n
+      return 0
+    },
+  }
+}
+export const mqueueLimits: ProcTable = {
+  msg_default: mqLimit('msg_default', 1, HARD_MSGMAX),
+  msg_max: mqLimit('msg_max', 1, HARD_MSGMAX),
+  msgsize_default: mqLimit('msgsize_default', 128, HARD_MSGSIZEMAX),
+  msgsize_max: mqLimit('msgsize_max', 128, HARD_MSGSIZEMAX),
+  queues_max: mqLimit('queues_max', 0, 2 ** 31 - 1),
 }

@@ -6,7 +6,7 @@ import { processOf } from './fcntl.ts'
 import type { InodeLocks } from './locks.ts'
 import { EOF, LOCK } from './locks.ts'
 import { PIPE_MAX } from './pipe.ts'
-import { sysvLimits, sysvTable } from './proc-ipc.ts'
+import { mqueueLimits, sysvLimits, sysvTable } from './proc-ipc.ts'
 import type { ProcDir, ProcEntry, ProcFile, ProcLink, ProcTable } from './procfs.ts'
 import type { FsState } from './state.ts'
 
@@ -205,6 +205,7 @@ function sysTable(state: FsState): ProcTable {
         max_user_instances: value('128'),
         max_user_watches: value('65536'),
       }),
+      mqueue: dir(mqueueLimits),
       nr_open: value('1048576'),
       overflowgid: value('65534'),
       overflowuid: value('65534'),
@@ -254,7 +255,7 @@ function sysTable(state: FsState): ProcTable {
   }
 }
 
-const FILESYSTEMS = ['proc', 'tmpfs', 'devtmpfs', 'devpts', 'pipefs', 'anon_inodefs', 'mol']
+const FILESYSTEMS = ['proc', 'tmpfs', 'devtmpfs', 'devpts', 'mqueue', 'pipefs', 'anon_inodefs', 'mol']
 
 export function rootTable(state: FsState): ProcTable {
   const table: Record<string, ProcEntry> = {

@@ -16,6 +16,8 @@ import type { InodeLocks } from './locks.ts'
 import { createMemfs } from './memfs.ts'
 import type { Pidfd } from './pidfd.ts'
 import { newWatches, notifyGone, type Watches } from './notify.ts'
+import { createMqueueFs } from './mqueue.ts'
+import type { MqueueFs } from './mqueuefs.ts'
 import type { Pipe } from './pipe.ts'
 import { type SocketTables, socketTables } from './socket.ts'
 import type { Store } from './store.ts'
@@ -26,6 +28,7 @@ export const PIPE_DEV = makedev(0, 0x1001)
 export const ANON_DEV = makedev(0, 0x1002)
 export const SOCK_DEV = makedev(0, 0x1004)
 const MEMFD_DEV = makedev(0, 0x1003)
+const MQUEUE_DEV = makedev(0, 0x1004)
 
 /** A mounted file system. `on` is the directory covered (on.covered === root), null for the root of the machine. */
 export interface Mount {
@@ -150,6 +153,8 @@ export interface FsState {
   readonly stdio: Map<string, Inode>
   /** Where memfd files live: never mounted. */
   readonly memfd: Memfs
+  /** POSIX message queues, mounted or not. */
+  mqueue: MqueueFs
   /** How many processes were made since the machine started. */
   forks: number
 }
@@ -161,7 +166,7 @@ export interface Memfs extends FsType {
 
 export function createState(sys: Sys, host: HostFiles, store: Store, facts: Facts): FsState {
   const now = (): number => sys.realtime()
-  return {
+  const state: Omit<FsState, 'mqueue'> = {
     sys,
     host,
     store,
@@ -198,6 +203,7 @@ export function createState(sys: Sys, host: HostFiles, store: Store, facts: Fact
     memfd: createMemfs({ store, dev: MEMFD_DEV, now }),
     forks: 0,
   }
+  return Object.assign(state, { mqueue: createMqueueFs(state as FsState, MQUEUE_DEV) })
 }
 
 /** The caller's row in the process table; undefined when it has none (never spawned, or gone). Marks it as the one served. */

@@ -151,7 +151,7 @@ function limit(pm: Pm, t: Task, p: Process, resource: number, at: number, old: n
 function tellLimit(pm: Pm, p: Process, resource: number): void {
   const soft = p.limits[2 * resource]
   const value = soft >= 2 ** 63 ? -1 : soft
-  const files = resource === RLIMIT.NOFILE || resource === RLIMIT.FSIZE
+  const files = resource === RLIMIT.NOFILE || resource === RLIMIT.FSIZE || resource === RLIMIT.MSGQUEUE
   const memory = resource === RLIMIT.AS || resource === RLIMIT.DATA || resource === RLIMIT.STACK || resource === RLIMIT.MEMLOCK
   for (const t of p.tasks) {
     if (files) ask(pm, EP.FS, FS.SETLIMIT, t.endpoint, resource, value)

@@ -9,7 +9,7 @@ import { PM } from '../../protocol/pm.ts'
 import { onAltStack, setAltStack } from './deliver.ts'
 import { timerKey, WAIT_TIMER } from './keys.ts'
 import { actionRow, type Bits, type Pm, type Process, type Task, taskOf, WAITING } from './mproc.ts'
-import { flush, isDue, isIgnored, mayKill, recalculate, sanitize, send, userInfo } from './signal.ts'
+import { flush, info, isDue, isIgnored, mayKill, recalculate, sanitize, send, userInfo } from './signal.ts'
 import { takeOf, write64 } from './suspended.ts'
 import { grantOf, need } from './tell.ts'
 import { readTimespec } from './time.ts'
@@ -44,10 +44,22 @@ export function signalCalls(pm: Pm): CallVector {
       const t = taskOf(pm, int(m, 0))
       return t === undefined ? -E.SRCH : sigtake(pm, t, m)
     },
+    [PM.QUEUE]: (m, from) => (from === EP.FS ? queue(pm, m) : -E.PERM),
   }
 }
 
 // ---- sending ----
+
+/** From FS: a message queue's notification. */
+function queue(pm: Pm, m: Message): number {
+  const p = pm.processes.get(int(m, 0))
+  const by = taskOf(pm, int(m, 4))
+  if (p === undefined) return -E.SRCH
+  const i = by === undefined ? info(int(m, 1), int(m, 2)) : userInfo(int(m, 1), int(m, 2), by)
+  i[SIGINFO.VALUE >> 2] = int(m, 3)
+  i[(SIGINFO.VALUE >> 2) + 1] = high(m, 3)
+  return send(pm, p, null, i)
+}
 
 function kill(pm: Pm, t: Task, pid: number, signo: number): number {
   if (signo < 0 || signo > SIGMAX) return -E.INVAL
