@@ -64,7 +64,7 @@ static void bounds(void) {
   // what a queue of 10 messages of 100 counts: 10 * 100 + 10 * 48 + 10 * 48
   struct mq_attr a = {0, 10, 100};
   for (long limit = 1958; limit <= 1962; limit++) {
-    struct rlimit r = {limit, limit + 100};
+    struct rlimit r = {limit, 3000};
     setrlimit(RLIMIT_MSGQUEUE, &r);
     mqd_t q = mq_open(other, O_RDWR | O_CREAT, 0600, &a);
     printf("limit %ld: %s\n", limit, q < 0 ? strerrorname_np(errno) : "made");
