@@ -13,7 +13,7 @@ import { PM } from '../../protocol/pm.ts'
 import { processOf } from './fcntl.ts'
 import { getFile, getIo, installFile } from './filedes.ts'
 import type { FileOps, Fproc, OpenFile } from './inode.ts'
-import { type MqAttr, MqueueFs, type MqMessage, PRIO_MAX, type Queue, queueEvents, queueText, SIGEV } from './mqueuefs.ts'
+import { type MqAttr, type MqMessage, PRIO_MAX, type Queue, queueEvents, queueText, SIGEV } from './mqueuefs.ts'
 import { tableFull } from './open.ts'
 import { textOf } from './path.ts'
 import { mayCreate, mayDelete, newGroup, permission } from './permission.ts'
@@ -27,10 +27,6 @@ const ATTR = { FLAGS: 0, MAXMSG: 8, MSGSIZE: 16, CURMSGS: 24, BYTES: 64 } as con
 const EVENT = { VALUE: 0, SIGNO: 8, NOTIFY: 12 } as const
 const NSIG = 64
 const out = message()
-
-export function createMqueueFs(state: FsState, dev: number): MqueueFs {
-  return new MqueueFs(state, dev, queueOps(state))
-}
 
 // -- messages --
 
@@ -285,6 +281,7 @@ function getsetattr(state: FsState, m: Message, from: number): number {
 }
 
 export function mqueueCalls(state: FsState): CallVector {
+  state.mqueue.ops = queueOps(state)
   return {
     [FS.MQ_OPEN]: (m, from) => open(state, m, from),
     [FS.MQ_UNLINK]: (m, from) => unlink(state, m, from),

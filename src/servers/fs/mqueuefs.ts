@@ -99,10 +99,12 @@ export class MqueueFs implements FsType {
   private ino = 2
   private changed: number
 
+  /** What can be done with a queue's descriptor: set by mqueue.ts. */
+  ops: FileOps = { read: () => -E.BADF, write: () => -E.BADF }
+
   constructor(
     private readonly state: FsState,
     dev: number,
-    private readonly ops: FileOps,
   ) {
     this.dev = dev
     this.changed = state.sys.realtime()

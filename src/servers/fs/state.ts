@@ -16,8 +16,7 @@ import type { InodeLocks } from './locks.ts'
 import { createMemfs } from './memfs.ts'
 import type { Pidfd } from './pidfd.ts'
 import { newWatches, notifyGone, type Watches } from './notify.ts'
-import { createMqueueFs } from './mqueue.ts'
-import type { MqueueFs } from './mqueuefs.ts'
+import { MqueueFs } from './mqueuefs.ts'
 import type { Pipe } from './pipe.ts'
 import { type SocketTables, socketTables } from './socket.ts'
 import type { Store } from './store.ts'
@@ -154,7 +153,7 @@ export interface FsState {
   /** Where memfd files live: never mounted. */
   readonly memfd: Memfs
   /** POSIX message queues, mounted or not. */
-  mqueue: MqueueFs
+  readonly mqueue: MqueueFs
   /** How many processes were made since the machine started. */
   forks: number
 }
@@ -203,7 +202,7 @@ export function createState(sys: Sys, host: HostFiles, store: Store, facts: Fact
     memfd: createMemfs({ store, dev: MEMFD_DEV, now }),
     forks: 0,
   }
-  return Object.assign(state, { mqueue: createMqueueFs(state as FsState, MQUEUE_DEV) })
+  return Object.assign(state, { mqueue: new MqueueFs(state as FsState, MQUEUE_DEV) })
 }
 
 /** The caller's row in the process table; undefined when it has none (never spawned, or gone). Marks it as the one served. */
