@@ -18,7 +18,7 @@ function type(text: string, ...keys: string[]): void {
   for (const k of keys) tmux('send-keys', '-t', 'mol', k)
 }
 /** Wait until the screen shows it. */
-async function see(what: RegExp | string, ms = 15_000): Promise<string> {
+async function see(what: RegExp | string, ms = 30_000): Promise<string> {
   const deadline = Date.now() + ms
   for (;;) {
     const now = screen()
@@ -26,6 +26,10 @@ async function see(what: RegExp | string, ms = 15_000): Promise<string> {
     if (Date.now() > deadline) throw new Error(`never saw ${what} on:\n${now}`)
     await new Promise(r => setTimeout(r, 30))
   }
+}
+const column = (): number => Number(tmux('display-message', '-p', '-t', 'mol', '#{cursor_x}'))
+async function until(is: () => boolean, ms = 30_000): Promise<void> {
+  for (const deadline = Date.now() + ms; !is(); await new Promise(r => setTimeout(r, 30))) if (Date.now() > deadline) throw new Error(`waited in vain:\n${screen()}`)
 }
 /** Run a line and wait for the prompt after it. */
 let lines = 0
@@ -114,7 +118,8 @@ describe.skipIf(!hasTmux)('interactive bash', () => {
     await see(/~\n[\s\S]*note/)
     type('iwritten in vi')
     await see(/^written in vi$/m)
-    type('', 'C-c') // not Escape: what follows it at once would be taken for one key
+    type('', 'Escape')
+    await until(() => column() === 12) // insert mode is left: what came sooner would be taken for one key with Escape
     type(':wq', 'Enter')
     await line('cat note', 'written in vi')
   })

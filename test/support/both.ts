@@ -57,7 +57,7 @@ export async function runNative(argv: string[], o: RunOptions = {}): Promise<Out
       if (child.pid !== undefined) process.kill(-child.pid, 'SIGKILL')
     } catch {} // nobody is left
   }
-  const timer = setTimeout(killAll, o.timeout ?? 20_000)
+  const timer = setTimeout(killAll, o.timeout ?? 60_000)
   const status = await new Promise<string>((resolve, reject) => {
     child.once('error', reject)
     child.once('exit', (code, signal) => resolve(signal ?? String(code)))
@@ -73,7 +73,7 @@ export async function runIn(machine: Machine, argv: string[], o: RunOptions & Sp
   const got = collect(child)
   child.stdin?.on('error', () => {})
   child.stdin?.end(o.input ?? '')
-  const timer = setTimeout(() => child.kill('SIGKILL'), o.timeout ?? 20_000)
+  const timer = setTimeout(() => child.kill('SIGKILL'), o.timeout ?? 60_000)
   try {
     const exit = await child.exit
     await got.ended
