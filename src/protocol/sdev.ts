@@ -44,5 +44,6 @@ export const sdevCalls = {
 export const SDEV = numbers(sdevCalls)
 /** In flags: an earlier message brought the first pieces of this call's data. */
 export const CONTINUED = 1 << 31
-/** TABLE's tables. */
-export const NET_TABLE = { UNIX: 0, TCP: 1, TCP6: 2, UDP: 3, UDP6: 4, NETLINK: 5, SOCKSTAT: 6, SOCKSTAT6: 7, RAW: 8, RAW6: 9 } as const
+/** TABLE's tables: files of /proc/net. */
+// biome-ignore format: a table
+export const NET_TABLE = { unix: 0, tcp: 1, tcp6: 2, udp: 3, udp6: 4, netlink: 5, sockstat: 6, sockstat6: 7, raw: 8, raw6: 9, dev: 10, if_inet6: 11, route: 12, ipv6_route: 13, arp: 14, packet: 15, protocols: 16 } as const

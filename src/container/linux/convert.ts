@@ -2,6 +2,7 @@
 // packed signal set, clone3's structure, data whose size a command decides.
 import { CLONE, CLONE_HIGH } from '../../abi/clone.ts'
 import { E } from '../../abi/errno.ts'
+import { IOCTL } from '../../abi/ioctl.ts'
 import { high, int, setGrant, setInt, setLong } from '../../abi/message.ts'
 import { WHEN } from './args.ts'
 import { DATA, fcntlData, GETALL, ioctlData, msgctlData, prctlData, semctlData, shmctlData } from './commands.ts'
@@ -22,6 +23,7 @@ import {
   want,
 } from './operands.ts'
 import { code, DO } from './program.ts'
+import { interfaceList } from './socket-operands.ts'
 import { controlData, counted, messageIn, messageOut, sembufs, semctlValues } from './sysv.ts'
 
 const HIGH = 4294967296
@@ -38,6 +40,7 @@ export function convert(t: ThreadView, operation: number, i: number, cell: numbe
     case DO.SS:
       return packedSet(t, i, cell)
     case DO.IOCTL:
+      if (low(t, 1) >>> 0 === IOCTL.SIOCGIFCONF) return interfaceList(t, i, cell)
       return descriptorData(t, ioctlData(low(t, 1)), i, cell)
     case DO.FCNTL:
       return descriptorData(t, fcntlData(low(t, 1)), i, cell)

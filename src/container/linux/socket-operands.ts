@@ -218,6 +218,21 @@ function vectorData(
   return piece(t, pieceCell)
 }
 
+/** SIOCGIFCONF: struct ifconf { s32 len; pad; pointer }, and behind it in the grant the room the pointer leads to. */
+const IFCONF = 16
+export function interfaceList(t: ThreadView, i: number, cell: number): number {
+  const given = bytesAt(t, unsigned(t, i), IFCONF)
+  if (given <= 0) return given
+  const room = Math.max(0, Math.min(t.view.getInt32(given, true), OPTION_MAX))
+  const at = reserve(t, IFCONF + room)
+  if (at < 0) return at
+  t.mem.copyWithin(at, given, given + IFCONF)
+  grant(t, i, cell, at, IFCONF + room)
+  const list = getUlong(t, given + 8)
+  const r = list === 0 ? 0 : out(t, list, at + IFCONF, room, DYNAMIC, at, WHEN.SUCCESS)
+  return r < 0 ? r : out(t, unsigned(t, i), at, 4, 0, 0, WHEN.SUCCESS)
+}
+
 // -- sendmmsg and recvmmsg: one header after the other, t.outs.index says which; decode.ts moreChunks goes on --
 
 function headerAddress(t: ThreadView, i: number): number {

@@ -1,28 +1,31 @@
-// /proc/net: the tables as an empty network has them (headers alone), until the network server fills them.
+// /proc/net: tables the network server writes (servers/net/tables.ts).
+import { EP, int, message, setGrant, setInt, TYPE } from '../../abi/message.ts'
+import { NET_TABLE, SDEV } from '../../protocol/sdev.ts'
+import { textAt } from './path.ts'
 import type { ProcFile, ProcTable } from './procfs.ts'
+import type { FsState } from './state.ts'
 
-const SOCKETS = '  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode'
-function table(text: string): ProcFile {
-  return { type: 'file', mode: 0o444, text: () => text }
+const m = message()
+function tableText(state: FsState, table: number): string {
+  const { sys } = state
+  let text = ''
+  let cursor = 0
+  do {
+    m.fill(0)
+    m[TYPE] = SDEV.TABLE
+    setInt(m, 0, table)
+    setInt(m, 1, cursor)
+    setGrant(m, 2, sys.buffer, sys.bufferSize)
+    const bytes = sys.sendrec(EP.NET, m)
+    if (bytes < 0) break
+    text += textAt(sys.mem, sys.buffer, bytes)
+    cursor = int(m, 1)
+  } while (cursor > 0)
+  return text
 }
-export const netTable: ProcTable = {
-  arp: table('IP address       HW type     Flags       HW address            Mask     Device\n'),
-  dev: table(
-    'Inter-|   Receive                                                |  Transmit\n' +
-      ' face |bytes    packets errs drop fifo frame compressed multicast|bytes    packets errs drop fifo colls carrier compressed\n',
-  ),
-  if_inet6: table(''),
-  raw: table(`${SOCKETS} ref pointer drops\n`),
-  route: table(
-    'Iface\tDestination\tGateway \tFlags\tRefCnt\tUse\tMetric\tMask\t\tMTU\tWindow\tIRTT                                                       \n',
-  ),
-  tcp: table(`${SOCKETS.padEnd(149)}\n`),
-  tcp6: table(
-    '  sl  local_address                         remote_address                        st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode\n',
-  ),
-  udp: table(`${SOCKETS} ref pointer drops             \n`),
-  udp6: table(
-    '  sl  local_address                         remote_address                        st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode ref pointer drops\n',
-  ),
-  unix: table('Num       RefCount Protocol Flags    Type St Inode Path\n'),
-}
+export const netTable: ProcTable = Object.fromEntries(
+  Object.entries(NET_TABLE).map(([name, table]): [string, ProcFile] => [
+    name,
+    { type: 'file', mode: 0o444, text: state => tableText(state, table) },
+  ]),
+)

@@ -3,12 +3,17 @@
 //   sockets: sock, queue, wait, options    AF_UNIX: unix, unix-connect, unix-send, unix-receive, unix-option
 import { E } from '../../abi/errno.ts'
 import { EP, high, int, type Message, setInt } from '../../abi/message.ts'
-import { AF, MSG, SOCK, SOCK_TYPE_MASK } from '../../abi/socket.ts'
+import { AF, IPPROTO, MSG, SOCK, SOCK_TYPE_MASK } from '../../abi/socket.ts'
 import type { CallVector, Server, Sys } from '../../lib/server.ts'
 import { CONTINUED, SDEV } from '../../protocol/sdev.ts'
+import { createNetlink } from './netlink.ts'
 import { forget } from './partial.ts'
 import { enrol, sockOf } from './sock.ts'
 import { createState, type NetState, ROW, type Row, rowAt, SLOT_MASK, type Sock } from './state.ts'
+import { part, writeTable } from './tables.ts'
+import { newTcp } from './tcp.ts'
+import { endingsExpired, WAITING } from './tcp-state.ts'
+import { newUdp } from './udp.ts'
 import { createUnix, pairUnix, type UnixSock } from './unix.ts'
 import { expired, interrupted, request, settle } from './wait.ts'
 
@@ -20,8 +25,24 @@ function create(net: NetState, m: Message): Sock | number {
   if (family < 0 || family >= AF.MAX) return -E.AFNOSUPPORT
   if (type >= SOCK.MAX) return -E.INVAL
   if (family === AF.UNIX) return createUnix(net, type, int(m, 2), int(m, 3))
+  if (family === AF.INET || family === AF.INET6) return createInet(net, family, type, int(m, 2), int(m, 3))
+  if (family === AF.NETLINK) return createNetlink(net, type, int(m, 2), int(m, 3))
   return -E.AFNOSUPPORT
 }
+/** There are no raw sockets: as for who has no CAP_NET_RAW. */
+function createInet(net: NetState, family: number, type: number, protocol: number, uid: number): Sock | number {
+  if (protocol < 0 || protocol > PROTOCOL_MAX) return -E.INVAL
+  if (type === SOCK.RAW) return -E.PERM
+  if (type !== SOCK.STREAM && type !== SOCK.DGRAM) return -E.SOCKTNOSUPPORT
+  const own = type === SOCK.STREAM ? IPPROTO.TCP : IPPROTO.UDP
+  if (protocol !== 0 && protocol !== own) {
+    const icmp = family === AF.INET ? IPPROTO.ICMP : IPPROTO.ICMPV6
+    return type === SOCK.DGRAM && protocol === icmp ? -E.ACCES : -E.PROTONOSUPPORT
+  }
+  return type === SOCK.STREAM ? newTcp(net, family, uid) : newUdp(net, family, uid)
+}
+/** IPPROTO_MPTCP is the last there is. */
+const PROTOCOL_MAX = 262
 function socket(net: NetState, m: Message): number {
   const s = create(net, m)
   if (typeof s === 'number') return s
@@ -154,6 +175,11 @@ const OTHERS: Readonly<Record<number, (net: NetState, m: Message) => number>> = 
   [SDEV.SOCKETPAIR]: socketpair,
   [SDEV.CANCEL]: cancel,
   [SDEV.WHERE]: (net, m) => where(net, int(m, 0)),
+  [SDEV.TABLE]: (net, m) => {
+    const bytes = writeTable(net, int(m, 0), int(m, 1), int(m, 2), high(m, 2))
+    setInt(m, 1, part.next)
+    return bytes
+  },
 }
 
 function callVector(net: NetState): CallVector {
@@ -184,7 +210,10 @@ export function createNet(sys: Sys): Server {
     calls: callVector(net),
     notified(from) {
       if (from !== EP.CLOCK) return
-      for (let slot = net.timers.expire(); slot >= 0; slot = net.timers.expire()) expired(net, slot)
+      for (let key = net.timers.expire(); key >= 0; key = net.timers.expire()) {
+        if (key === WAITING) endingsExpired(net)
+        else expired(net, key >> 1)
+      }
       settle(net)
     },
   }

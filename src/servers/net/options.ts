@@ -62,8 +62,12 @@ export function kept(s: Sock, level: number, name: number, table: PlainOptions):
 export function keep(s: Sock, level: number, name: number, value: number): void {
   s.values.set(keyOf(level, name), value)
 }
+/** Has an option that is off at first been set? */
+export function isSet(s: Sock, level: number, name: number): boolean {
+  return (s.values.get(keyOf(level, name)) ?? 0) !== 0
+}
 export function isOn(s: Sock, name: number): boolean {
-  return kept(s, SOL.SOCKET, name, SOCKET_OPTIONS) !== 0
+  return isSet(s, SOL.SOCKET, name)
 }
 /** Set a kept option. undefined: it isn't one. */
 export function setPlain(

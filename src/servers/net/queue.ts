@@ -20,6 +20,8 @@ export interface Queue {
   ring: Ring | null
   head: number
   used: number
+  /** What its records cost together. */
+  charge: number
   words: Int32Array
   first: number
   count: number
@@ -29,7 +31,7 @@ export interface Queue {
 }
 
 export function newQueue(): Queue {
-  return { ring: null, head: 0, used: 0, words: NO_WORDS, first: 0, count: 0, owners: [], from: [] }
+  return { ring: null, head: 0, used: 0, charge: 0, words: NO_WORDS, first: 0, count: 0, owners: [], from: [] }
 }
 const NO_WORDS = new Int32Array(0)
 
@@ -62,6 +64,7 @@ export function push(
   const i = recordAt(q, q.count++)
   q.words.fill(0, i * REC.WORDS, (i + 1) * REC.WORDS)
   setWord(q, i, REC.CHARGE, charge)
+  q.charge += charge
   q.owners[i] = owner
   q.from[i] = from
   extend(net, q, i, mem, at, len)
@@ -104,6 +107,7 @@ export function take(q: Queue, bytes: number): void {
 /** Drop the first record with what is left of it. */
 export function pop(net: NetState, q: Queue): void {
   take(q, word(q, q.first, REC.LEN))
+  q.charge -= word(q, q.first, REC.CHARGE)
   q.owners[q.first] = null
   q.from[q.first] = null
   q.first = recordAt(q, 1)

@@ -6,8 +6,12 @@ import { MSG } from '../../abi/socket.ts'
 import type { Sys } from '../../lib/server.ts'
 import { Timers } from '../../lib/timers.ts'
 import type { Credential } from './credential.ts'
+import { type Interface, loopback } from './interface.ts'
 import type { Partial } from './partial.ts'
+import type { PortTable } from './ports.ts'
 import type { Queue, Ring } from './queue.ts'
+import type { TcpSock } from './tcp.ts'
+import type { Ended } from './tcp-state.ts'
 
 /** An operation can't go on now: the caller waits, or is told EAGAIN. */
 export const WAIT = -1001
@@ -122,6 +126,18 @@ export interface NetState {
   readonly drained: Sock[]
   /** Where a flight waits: socket by flight. */
   readonly flights: Map<number, Sock>
+  /** Who has which port; who listens where; connections that are over and still have theirs, in the order they ended in (tcp-state.ts). */
+  readonly tcpPorts: PortTable
+  readonly udpPorts: PortTable
+  readonly listeners: Map<number, Set<TcpSock>>
+  readonly ended: Map<number, Ended>
+  nextEnded: number
+  lastPort: number
+  /** Bytes in queues of TCP sockets. */
+  tcpBytes: number
+  readonly interfaces: Interface[]
+  /** Where what is not near goes, when there is an outside. */
+  gateway: string
   /** Abstract AF_UNIX names: type and name → socket. */
   readonly abstract: Map<string, Sock>
   nextAutobind: number
@@ -140,6 +156,15 @@ export function createState(sys: Sys): NetState {
     partials: new Map(),
     drained: [],
     flights: new Map(),
+    tcpPorts: new Map(),
+    udpPorts: new Map(),
+    listeners: new Map(),
+    ended: new Map(),
+    nextEnded: 1,
+    lastPort: 0,
+    tcpBytes: 0,
+    interfaces: [loopback()],
+    gateway: '\0\0\0\0',
     abstract: new Map(),
     nextAutobind: 0,
   }

@@ -7,6 +7,7 @@ import { POLL, READABLE, WRITABLE } from '../../abi/poll.ts'
 import { AF, SOCK, SOCKADDR_UN, UN_PATH } from '../../abi/socket.ts'
 import { type Address, familyAt, writeAddress } from './address.ts'
 import { type Credential, NOBODY, peerCredential } from './credential.ts'
+import { interfaceIoctl } from './interface.ts'
 import { pop, REC, recordAt, word } from './queue.ts'
 import { dropFlight, newSock, strike } from './sock.ts'
 import { BOTH, type NetState, type Ops, RCV, SND, type Sock } from './state.ts'
@@ -14,12 +15,11 @@ import { accept, connect, listen } from './unix-connect.ts'
 import { getUnixOption, setUnixOption } from './unix-option.ts'
 import { receive } from './unix-receive.ts'
 import { send } from './unix-send.ts'
-import { drained, wakeReaders, wakeWriters } from './wait.ts'
+import { drained, EVERYTHING, wakeReaders, wakeWriters } from './wait.ts'
 
 export const STATE = { CLOSED: 0, CONNECTED: 1, LISTENING: 2 } as const
 /** net.unix.max_dgram_qlen */
 export const QLEN_DEFAULT = 10
-const EVERYTHING = READABLE | WRITABLE | POLL.RDHUP | POLL.HUP | POLL.ERR | POLL.WRBAND
 
 export interface UnixSock extends Sock {
   state: number
@@ -226,7 +226,7 @@ function abandon(net: NetState, embryo: UnixSock): void {
 
 function ioctl(net: NetState, sock: Sock, cmd: number, at: number, len: number): number {
   const s = sock as UnixSock
-  if (cmd !== IOCTL.FIONREAD && cmd !== IOCTL.TIOCOUTQ) return -E.NOTTY
+  if (cmd !== IOCTL.FIONREAD && cmd !== IOCTL.TIOCOUTQ) return interfaceIoctl(net, cmd, at, len)
   if (len < 4) return -E.FAULT
   if (cmd === IOCTL.FIONREAD && s.state === STATE.LISTENING) return -E.INVAL
   const q = s.queue

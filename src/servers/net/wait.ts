@@ -4,10 +4,13 @@
 // hand is through. So no operation runs inside another on the same socket.
 import { E } from '../../abi/errno.ts'
 import { EP, type Message, SUSPEND, setInt, setLong, TYPE } from '../../abi/message.ts'
-import { WRITABLE } from '../../abi/poll.ts'
+import { POLL, READABLE, WRITABLE } from '../../abi/poll.ts'
 import { SDEV } from '../../protocol/sdev.ts'
 import { enrol, tell } from './sock.ts'
 import { type NetState, ROW, type Row, SLOT_MASK, type Sock, WAIT, waits } from './state.ts'
+
+/** Whatever there may be. */
+export const EVERYTHING = READABLE | WRITABLE | POLL.RDHUP | POLL.HUP | POLL.ERR | POLL.WRBAND | POLL.PRI
 
 /** Try (again) what the row asks for: ≥ 0, -errno or WAIT. */
 export function attempt(net: NetState, s: Sock, row: Row): number {
@@ -63,13 +66,13 @@ function suspend(net: NetState, s: Sock, row: Row): number {
   ;(takesInput(row) ? s.receiving : s.sending).push(slot)
   const timeout = timeoutOf(s, row)
   row.timed = timeout > 0
-  if (row.timed) net.timers.after(slot, timeout)
+  if (row.timed) net.timers.after(2 * slot, timeout)
   return SUSPEND
 }
 
 /** Answer a request that waited; it is in no list any more. */
 export function answer(net: NetState, row: Row, result: number): void {
-  if (row.timed) net.timers.clear(row.id & SLOT_MASK)
+  if (row.timed) net.timers.clear(2 * (row.id & SLOT_MASK))
   const m = net.out
   m[TYPE] = SDEV.REPLY
   setInt(m, 0, row.id)
@@ -122,7 +125,7 @@ export function giveUp(net: NetState, row: Row, error: number): number {
   const list = takesInput(row) ? s.receiving : s.sending
   const at = list.indexOf(slot)
   if (at >= 0) list.splice(at, 1)
-  if (row.timed) net.timers.clear(slot)
+  if (row.timed) net.timers.clear(2 * slot)
   return row.done > 0 ? row.done : error
 }
 /** SO_RCVTIMEO, SO_SNDTIMEO. */
@@ -138,4 +141,9 @@ export function interrupted(net: NetState, row: Row): number {
   row.kind = ROW.FREE
   row.sock = null
   return result
+}
+/** An error has come in from elsewhere: whoever waits hears of it, or the next call. */
+export function tellError(net: NetState, s: Sock, error: number): void {
+  s.error = error
+  wakeReaders(net, s, EVERYTHING)
 }
