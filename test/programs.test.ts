@@ -3,9 +3,10 @@ import { afterAll, describe, expect, test } from 'vitest'
 import { Comparison } from './programs/compare.ts'
 import { FLUKE } from './programs/fluke.ts'
 import { SHELL } from './programs/shell.ts'
+import { SOCKETS } from './programs/sockets.ts'
 import { missing } from './programs/table.ts'
 
-describe.each([['fluke', FLUKE], ['shell', SHELL]] as const)('%s', (_, rows) => {
+describe.each([['fluke', FLUKE], ['shell', SHELL], ['sockets', SOCKETS]] as const)('%s', (_, rows) => {
   const comparison = new Comparison()
   afterAll(() => comparison.close())
   for (const row of rows) {

@@ -68,7 +68,7 @@ export function sockaddr(v: DataView, p: number, len: number): string {
     return `${head}, sin_port=${port(v, p + 2)}, sin_addr=inet_addr("${host}")}`
   }
   if (family === AF.INET6 && len >= 24) {
-    const scope = len >= 28 ? `, sin6_scope_id=${scopeName(u32(v, p + 24))}` : ''
+    const scope = len >= 28 ? `, sin6_scope_id=${u32(v, p + 24)}` : ''
     return `${head}, sin6_port=${port(v, p + 2)}, sin6_flowinfo=htonl(${v.getUint32(p + 4, false)}), inet_pton(AF_INET6, "${host6(v, p + 8)}", &sin6_addr)${scope}}`
   }
   if (family === AF.NETLINK && len >= 12)
@@ -76,7 +76,6 @@ export function sockaddr(v: DataView, p: number, len: number): string {
   const rest = new Uint8Array(v.buffer, v.byteOffset + p + 2, len - 2)
   return rest.length === 0 ? `${head}}` : `${head}, sa_data=${quote(rest, WHOLE)}}`
 }
-const scopeName = (id: number): string => (id === 1 ? 'if_nametoindex("lo")' : String(id))
 function unixPath(v: DataView, p: number, len: number): string {
   const bytes = new Uint8Array(v.buffer, v.byteOffset + p, len)
   if (bytes[0] === 0) return `@${quote(bytes.subarray(1), WHOLE)}`

@@ -66,28 +66,24 @@ function error(view: DataView, at: number, pid: number, errno: number): Uint8Arr
 }
 export const NLMSG = { HEADER, error } as const
 
-/** Answer the request at `at`, which is from the socket with this port id. */
-export function answerRoute(net: NetState, pid: number, at: number, len: number, reply: (bytes: Uint8Array) => void): void {
+/** The datagrams that answer the request at `at`, which is from the socket with this port id. */
+export function answerRoute(net: NetState, pid: number, at: number, len: number): Uint8Array[] {
   const { view } = net.sys
   const type = view.getUint16(at + 4, true)
   const flags = view.getUint16(at + 6, true)
   const seq = view.getUint32(at + 8, true)
-  if ((flags & NLM_F.REQUEST) === 0 || type < RTM.NEWLINK) {
-    if ((flags & NLM_F.ACK) !== 0) reply(error(view, at, pid, 0))
-    return
-  }
-  const refuse = (errno: number): void => reply(error(view, at, pid, -errno))
-  if ((type & 3) !== 2) return refuse(E.PERM)
-  if (len < HEADER + 1) return refuse(E.INVAL)
-  const family = view.getUint8(at + HEADER)
+  const acknowledged = (flags & NLM_F.ACK) !== 0 ? [error(view, at, pid, 0)] : []
+  if ((flags & NLM_F.REQUEST) === 0 || type < RTM.NEWLINK) return acknowledged
+  const refused = (errno: number): Uint8Array[] => [error(view, at, pid, -errno)]
+  if ((type & 3) !== 2) return refused(E.PERM)
+  if (len < HEADER + 1) return refused(E.INVAL)
   if ((flags & NLM_F.DUMP) !== 0) {
-    const items = dump(net, type, family)
-    return items === null ? refuse(E.OPNOTSUPP) : inParts(items, seq, pid, reply)
+    const items = dump(net, type, view.getUint8(at + HEADER))
+    return items === null ? refused(E.OPNOTSUPP) : inParts(items, seq, pid)
   }
-  const one = type === RTM.GETLINK ? oneLink(net, at, len) : null
-  if (one === null) return refuse(type === RTM.GETLINK ? E.NODEV : E.OPNOTSUPP)
-  reply(link(one).message(RTM.NEWLINK, 0, seq, pid))
-  if ((flags & NLM_F.ACK) !== 0) reply(error(view, at, pid, 0))
+  if (type !== RTM.GETLINK) return refused(E.OPNOTSUPP)
+  const one = oneLink(net, at, len)
+  return one === null ? refused(E.NODEV) : [link(one).message(RTM.NEWLINK, 0, seq, pid), ...acknowledged]
 }
 
 function dump(net: NetState, type: number, family: number): { type: number; body: Writer }[] | null {
@@ -115,34 +111,16 @@ function dump(net: NetState, type: number, family: number): { type: number; body
   return null
 }
 /** A dump: several messages to a datagram, and one that says it was all. */
-function inParts(
-  items: { type: number; body: Writer }[],
-  seq: number,
-  pid: number,
-  reply: (bytes: Uint8Array) => void,
-): void {
-  let part: Uint8Array[] = []
-  let bytes = 0
-  const flush = (): void => {
-    if (bytes === 0) return
-    const all = new Uint8Array(bytes)
-    let at = 0
-    for (const one of part) {
-      all.set(one, at)
-      at += one.length
-    }
-    reply(all)
-    part = []
-    bytes = 0
-  }
+function inParts(items: { type: number; body: Writer }[], seq: number, pid: number): Uint8Array[] {
+  const parts: number[][] = [[]]
   for (const { type, body } of items) {
     const one = body.message(type, NLM_F.MULTI, seq, pid)
-    if (bytes + one.length > PART) flush()
-    part.push(one)
-    bytes += one.length
+    const last = parts[parts.length - 1] as number[]
+    if (last.length > 0 && last.length + one.length > PART) parts.push(Array.from(one))
+    else last.push(...one)
   }
-  flush()
-  reply(new Writer().u32(0).message(TYPE.DONE, NLM_F.MULTI, seq, pid))
+  const done = new Writer().u32(0).message(TYPE.DONE, NLM_F.MULTI, seq, pid)
+  return [...parts.filter(part => part.length > 0).map(part => Uint8Array.from(part)), done]
 }
 
 /** GETLINK of one interface, by index or by name. */

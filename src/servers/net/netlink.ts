@@ -102,12 +102,15 @@ function send(net: NetState, sock: Sock, row: Row): number {
   for (let p = 0; p + NLMSG.HEADER <= row.len; ) {
     const len = view.getUint32(row.at + p, true)
     if (len < NLMSG.HEADER || len > row.len - p) break
-    const reply = (bytes: Uint8Array): void => deliver(net, s, bytes)
-    if (s.protocol === NETLINK.ROUTE) answerRoute(net, s.portId, row.at + p, len, reply)
-    else if (s.protocol === NETLINK.SOCK_DIAG) reply(NLMSG.error(view, row.at + p, s.portId, -E.NOENT))
+    for (const bytes of answers(net, s, row.at + p, len)) deliver(net, s, bytes)
     p += (len + 3) & ~3
   }
   return row.len
+}
+function answers(net: NetState, s: NetlinkSock, at: number, len: number): Uint8Array[] {
+  if (s.protocol === NETLINK.ROUTE) return answerRoute(net, s.portId, at, len)
+  // ss(8) then reads /proc/net instead
+  return s.protocol === NETLINK.SOCK_DIAG ? [NLMSG.error(net.sys.view, at, s.portId, -E.NOENT)] : []
 }
 function deliver(net: NetState, s: NetlinkSock, bytes: Uint8Array): void {
   if (s.queue.charge + bytes.length + OVERHEAD > s.rcvbuf && s.queue.count > 0) {
