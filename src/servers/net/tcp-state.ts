@@ -62,7 +62,7 @@ function finish(net: NetState, s: TcpSock): void {
 function linger(net: NetState, s: TcpSock): void {
   const { host, port, peerHost, peerPort, v6only, reuse, reusePort, uid } = s
   const until = net.sys.monotonic() + TIME_WAIT
-  if (net.ended.size >= WAITING_MAX) for (const oldest of net.ended.values()) return over(net, oldest)
+  if (net.ended.size >= WAITING_MAX) over(net, net.ended.values().next().value as Ended)
   const key = net.nextEnded++
   const ended: Ended = { host, port, peerHost, peerPort, v6only, reuse, reusePort, uid, listening: false, until, key }
   net.ended.set(key, ended)
