@@ -16,8 +16,10 @@ export const TRAPS = {
 } as const
 
 /** SYS_TRACE's request (MINIX 3 <sys/ptrace.h>). The others are calls of their own: T_GETINS, T_GETDATA SAFECOPYFROM;
- *  T_SETINS, T_SETDATA SAFECOPYTO; T_GETUSER GETMCONTEXT; T_SETUSER SETMCONTEXT. */
-export const T = { STOP: -1, RESUME: 7, STEP: 9, SYSCALL: 10 } as const
+ *  T_SETINS, T_SETDATA SAFECOPYTO; T_GETUSER GETMCONTEXT; T_SETUSER SETMCONTEXT.
+ *  ATTACH: it is traced, SYSCALL: and stops where calls begin and end (PM.CALLREADY, SIGREADY), STEP: and at the next instruction (PM.FAULT);
+ *  each undoes the others, DETACH all. */
+export const T = { STOP: -1, RESUME: 7, STEP: 9, SYSCALL: 10, ATTACH: 11, DETACH: 12 } as const
 /** What an errand is (COMMON.DONE): SAFECOPYFROM, SAFECOPYTO, GETXCONTEXT, SETXCONTEXT, OWNTEXT. */
 export const ERRAND = { COPYIN: 0, COPYOUT: 1, GETX: 2, SETX: 3, TEXT: 4 } as const
 /** RUNCTL's action. */

@@ -11,7 +11,7 @@ export const pmCalls = {
   GETPID: [20, ''],
   SETUID: [23, 'uid'],
   GETUID: [24, ''],
-  PTRACE: [26, 'request pid addr data'],
+  PTRACE: [26, 'request pid addr data buf<> vec<'], // what data points to as the request says (container/linux/commands.ts): buf, and for an iovec vec what that points to
   ALARM: [27, 'seconds'],
   PAUSE: [29, ''],
   KILL: [37, 'pid signo'],
@@ -100,7 +100,9 @@ export const pmCalls = {
   // -- from the container on a guest's behalf --
   /** The guest stands at a boundary and a signal may be due. `result` is that of the call it was in (class: 0 none, 1 a call; a
    *  -ERESTART* result is settled here). Reply 0: run on. SUSPEND while stopped. PM may sys.sigsend or sys.clear before. */
-  SIGREADY: [MOL + 0, 'result incall'],
+  SIGREADY: [MOL + 0, 'result incall callends'], // callends 1: it stands here for the first time since it made a call (container/linux/trace.ts)
+  /** A guest whose tracer wants to see its calls is about to make one; its registers may be changed until the answer. 0 or SUSPEND. */
+  CALLREADY: [MOL + 42, 'nr'],
   /** A host fault became a signal: SIGSEGV &c. Same answer as SIGREADY. frames: how many frames of the last boundary could not be
    *  written (container/linux/signal.ts frameFailed); 0 for a fault of the guest's own. */
   FAULT: [MOL + 1, 'signo code address frames'],

@@ -55,6 +55,20 @@ export const MSGCTLS: readonly Command[] = [
   [0, 'IPC_RMID', 0, 0], [1, 'IPC_SET', 1, 120], [2, 'IPC_STAT', 2, 120], [3, 'IPC_INFO', 2, 32], [11, 'MSG_STAT', 2, 120], [12, 'MSG_INFO', 2, 32],
   [13, 'MSG_STAT_ANY', 2, 120],
 ]
+/** ptrace requests; data behind `data`, of GETREGSET and SETREGSET an iovec, of PEEKSIGINFO behind `addr`. */
+// biome-ignore format: a table
+export const PTRACES: readonly Command[] = [
+  [0, 'PTRACE_TRACEME', 0, 0], [1, 'PTRACE_PEEKTEXT', 2, 8], [2, 'PTRACE_PEEKDATA', 2, 8], [3, 'PTRACE_PEEKUSER', 2, 8],
+  [4, 'PTRACE_POKETEXT', 0, 0], [5, 'PTRACE_POKEDATA', 0, 0], [6, 'PTRACE_POKEUSER', 0, 0], [7, 'PTRACE_CONT', 0, 0],
+  [8, 'PTRACE_KILL', 0, 0], [9, 'PTRACE_SINGLESTEP', 0, 0], [12, 'PTRACE_GETREGS', 2, 216], [13, 'PTRACE_SETREGS', 1, 216],
+  [14, 'PTRACE_GETFPREGS', 2, 512], [15, 'PTRACE_SETFPREGS', 1, 512], [16, 'PTRACE_ATTACH', 0, 0], [17, 'PTRACE_DETACH', 0, 0],
+  [24, 'PTRACE_SYSCALL', 0, 0], [30, 'PTRACE_ARCH_PRCTL', 0, 0], [31, 'PTRACE_SYSEMU', 0, 0], [32, 'PTRACE_SYSEMU_SINGLESTEP', 0, 0],
+  [33, 'PTRACE_SINGLEBLOCK', 0, 0], [0x4200, 'PTRACE_SETOPTIONS', 0, 0], [0x4201, 'PTRACE_GETEVENTMSG', 2, 8],
+  [0x4202, 'PTRACE_GETSIGINFO', 2, 128], [0x4203, 'PTRACE_SETSIGINFO', 1, 128], [0x4204, 'PTRACE_GETREGSET', 3, 16],
+  [0x4205, 'PTRACE_SETREGSET', 3, 16], [0x4206, 'PTRACE_SEIZE', 0, 0], [0x4207, 'PTRACE_INTERRUPT', 0, 0], [0x4208, 'PTRACE_LISTEN', 0, 0],
+  [0x4209, 'PTRACE_PEEKSIGINFO', 1, 16], [0x420a, 'PTRACE_GETSIGMASK', 2, 8], [0x420b, 'PTRACE_SETSIGMASK', 1, 8],
+  [0x420c, 'PTRACE_SECCOMP_GET_FILTER', 0, 0], [0x420d, 'PTRACE_SECCOMP_GET_METADATA', 0, 0], [0x420e, 'PTRACE_GET_SYSCALL_INFO', 2, 88],
+]
 
 const shapes = (commands: readonly Command[]): Map<number, number> =>
   new Map(commands.map(([number, , direction, bytes]) => [number | 0, (direction << 16) | bytes]))
@@ -63,6 +77,7 @@ const prctls = shapes(PRCTLS)
 const shmctls = shapes(SHMCTLS)
 const semctls = shapes(SEMCTLS)
 const msgctls = shapes(MSGCTLS)
+const ptraces = shapes(PTRACES)
 const DIRECTIONS = { value: DATA.NONE, in: DATA.IN, out: DATA.OUT, inout: DATA.INOUT } as const
 
 /** Data of an ioctl command: direction << 16 | bytes, 0 for a value or a command nobody knows. */
@@ -72,6 +87,9 @@ export function ioctlData(cmd: number): number {
 }
 export function fcntlData(cmd: number): number {
   return fcntls.get(cmd | 0) ?? 0
+}
+export function ptraceData(request: number): number {
+  return ptraces.get(request | 0) ?? 0
 }
 export function prctlData(option: number): number {
   return prctls.get(option | 0) ?? 0

@@ -8,6 +8,7 @@ import { CH, OP, REG } from '../../abi/channel.ts'
 import { E } from '../../abi/errno.ts'
 import { ulong } from '../../abi/message.ts'
 import { CLONE } from '../../abi/clone.ts'
+import { T } from '../../abi/ipc.ts'
 import type { Container } from '../../kernel/container.ts'
 import type { Kernel } from '../../kernel/types.ts'
 import * as host from '../../host/host.ts'
@@ -20,6 +21,7 @@ import { fixTail } from './patching.ts'
 import { access, residence, usage } from './observe.ts'
 import { REGS, type HostProcess, type HostProcesses, STATE, stateOf, type Thread } from './processes.ts'
 import { SIGMSG } from '../../abi/signals.ts'
+import { Traced } from './ptrace.ts'
 import { sigsend } from './signal.ts'
 import { getContext, setContext } from './state.ts'
 import { type Arena, type GuestThread, type LinuxContainer, opsLeft, pushOp, resetWindow, setReg } from './thread.ts'
@@ -33,6 +35,7 @@ export class Linux implements Container, LinuxContainer {
   readonly direct = new DirectReads()
   readonly errands: Errands
   readonly holds: Holds
+  readonly traced: Traced
   /** Process-table slot → WATCH.* bits. */
   readonly watch: Uint8Array
   /** Process-table slot → its thread; null: none yet, or lent to a vfork child. */
@@ -62,6 +65,7 @@ export class Linux implements Container, LinuxContainer {
     this.lifecycle = new Lifecycle(this)
     this.errands = new Errands(this)
     this.holds = new Holds(this)
+    this.traced = new Traced(this)
     this.watch = new Uint8Array(kernel.procs)
   }
 
@@ -82,6 +86,10 @@ export class Linux implements Container, LinuxContainer {
     t.patch = 0
     t.masked = false
     t.outs.count = 0
+    t.orig = -1
+    t.callEnds = false
+    t.entering = false
+    t.stepping = false
     resetWindow(t)
     this.threadOf[proc] = t
     t.i32[(t.base + CH.PNR) >> 2] = proc
@@ -102,7 +110,7 @@ export class Linux implements Container, LinuxContainer {
     if (c === null) return -E.AGAIN
     this.attach(c, child)
     c.prepared = true
-    c.nr = t.nr
+    c.orig = t.orig
     setReg(c, REG.RAX, 0)
     if (stack !== 0) setReg(c, REG.RSP, stack)
     if (flags & CLONE.SETTLS) pushOp(c, OP.SETFS, tls)
@@ -137,7 +145,7 @@ export class Linux implements Container, LinuxContainer {
 
   private lend(t: Thread, parent: number, child: number, stack: number, tls: number, flags: number): number {
     const from = t.base + CH.REGS
-    t.lenders.push({ proc: parent, message: t.message, registers: t.mem.slice(from, t.base + CH.IN), nr: t.nr })
+    t.lenders.push({ proc: parent, message: t.message, registers: t.mem.slice(from, t.base + CH.IN), nr: t.nr, orig: t.orig })
     this.threadOf[parent] = null
     t.proc = child
     t.message = this.kernel.messageOf(child)
@@ -163,6 +171,10 @@ export class Linux implements Container, LinuxContainer {
     t.proc = lender.proc
     t.message = lender.message
     t.nr = lender.nr
+    t.orig = lender.orig
+    t.callEnds = true
+    t.entering = false
+    t.stepping = false
     t.nops = 0
     t.outs.count = 0
     t.regs = REGS.RESULT_AND_ALL
@@ -209,12 +221,14 @@ export class Linux implements Container, LinuxContainer {
     }
     const fresh = this.processes.take()
     if (fresh === null) return t
-    const { proc, nr, local, step } = t
+    const { proc, nr, local, step, orig, callEnds } = t
     if (!this.giveBack(t)) this.lifecycle.endThread(t)
     this.attach(fresh, proc)
     fresh.nr = nr
     fresh.local = local
     fresh.step = step
+    fresh.orig = orig
+    fresh.callEnds = callEnds
     return fresh
   }
 
@@ -338,7 +352,7 @@ export class Linux implements Container, LinuxContainer {
     return this.errands.order(slot, what, address, bytes, from, prot, client, id)
   }
   trace(slot: number, request: number): number {
-    return this.holds.trace(slot, request)
+    return request === T.STOP || request === T.RESUME ? this.holds.trace(slot, request) : this.traced.trace(slot, request)
   }
 }
 

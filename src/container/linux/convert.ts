@@ -5,7 +5,7 @@ import { E } from '../../abi/errno.ts'
 import { IOCTL } from '../../abi/ioctl.ts'
 import { high, int, setGrant, setInt, setLong } from '../../abi/message.ts'
 import { WHEN } from './args.ts'
-import { DATA, fcntlData, GETALL, ioctlData, msgctlData, prctlData, semctlData, shmctlData } from './commands.ts'
+import { DATA, fcntlData, GETALL, ioctlData, msgctlData, prctlData, ptraceData, semctlData, shmctlData } from './commands.ts'
 import {
   data,
   fetch,
@@ -54,6 +54,10 @@ export function convert(t: ThreadView, operation: number, i: number, cell: numbe
       return clone3(t, i, cell)
     case DO.FUTEX:
       return futexTimeout(t, i, cell)
+    case DO.PTRACE:
+      return ptraceBuffer(t, i, cell)
+    case DO.PTRACEVEC:
+      return ptraceVector(t, i, cell)
     case DO.CAP:
       return capabilities(t, i, cell, code[p + 3] === 1, code[p + 4] === 1)
     case DO.REM:
@@ -275,6 +279,44 @@ function futexTimeout(t: ThreadView, i: number, cell: number): number {
   const nanoseconds = getLong(t, at + 8)
   if (getLong(t, at) < 0 || nanoseconds < 0 || nanoseconds >= 1e9) return -E.INVAL
   return grant(t, i, cell, at, TIMESPEC)
+}
+
+/** ptrace: what a request's data points to. Whether there is a process to trace comes before whether the address is good, so PM gets an
+ *  empty grant for one that isn't. */
+const PTRACE = { SETREGSET: 0x4205, PEEKSIGINFO: 0x4209, GET_SYSCALL_INFO: 0x420e, SET_MAX: 0x4000 } as const
+function ptraceBuffer(t: ThreadView, i: number, cell: number): number {
+  const shape = ptraceData(low(t, 0))
+  const direction = shape >> 16
+  const bytes = shape & 0xffff
+  const from = unsigned(t, low(t, 0) === PTRACE.PEEKSIGINFO ? i - 1 : i)
+  if (bytes === 0 || from === 0 || !isGuest(from, bytes)) return grant(t, i, cell, 0, 0)
+  if ((direction & DATA.IN) !== 0) {
+    const at = want(t, WANT.PARTIAL, from, bytes, reserve(t, bytes))
+    if (at <= 0) return at
+    if (t.wants.got < bytes) return grant(t, i, cell, 0, 0)
+    grant(t, i, cell, at, bytes)
+    return direction === DATA.INOUT ? out(t, from + 8, at + 8, 8, 0, 0, WHEN.SUCCESS) : 0
+  }
+  const info = low(t, 0) === PTRACE.GET_SYSCALL_INFO
+  const room = info ? Math.min(unsigned(t, i - 1), bytes) : bytes
+  const at = reserve(t, bytes)
+  if (at < 0) return at
+  t.mem.fill(0, at, at + bytes)
+  grant(t, i, cell, at, room)
+  return out(t, from, at, room, info ? 1 : 0, 0, WHEN.SUCCESS)
+}
+function ptraceVector(t: ThreadView, i: number, cell: number): number {
+  const iov = t.wants.areas[2 * i] as number
+  if (low(t, 0) !== PTRACE.SETREGSET || iov === 0) {
+    setGrant(t.message, cell, 0, 0)
+    return 0
+  }
+  const base = getLong(t, iov)
+  const bytes = Math.min(t.view.getUint32(iov + 12, true) === 0 ? t.view.getUint32(iov + 8, true) : PTRACE.SET_MAX, PTRACE.SET_MAX)
+  const at = bytes === 0 || !isGuest(base, bytes) ? -1 : want(t, WANT.PARTIAL, base, bytes, reserve(t, bytes))
+  if (at === 0) return 0
+  setGrant(t.message, cell, Math.max(at, 0), at < 0 ? 0 : t.wants.got)
+  return 0
 }
 
 /** capget and capset: one structure of 12 bytes in version 1, two later. The header is argument 0. */

@@ -56,6 +56,7 @@ export class Dispatcher {
     const p = t.host as HostProcess
     if (t.patchOp >= 0) notePatched(t)
     if (p.changer === t) p.changer = null
+    if (t.stepping) this.c.traced.stepped(t, op === EV.SYSCALL)
     if (t.giveBack) {
       this.c.processes.setState(t, STATE.CALL)
       if (!this.c.giveBack(t)) this.c.lifecycle.endThread(t)
@@ -83,7 +84,8 @@ export class Dispatcher {
     const entry = t.u32[(t.base + CH.ENTRY) >> 2] as number
     this.reset(t)
     t.nr = nr
-    t.pass = 0
+    t.orig = nr
+    t.callEnds = true
     if (entry === ENTRY.TRAP) {
       this.traps++
       if ((t.u32[(t.base + CH.TRAP_ARCH) >> 2] as number) !== AUDIT_ARCH_X86_64) {
@@ -92,7 +94,12 @@ export class Dispatcher {
       }
       notePatchSite(this.c, t, nr)
     }
-    if (this.c.tracer !== null) this.c.tracer.enter(t, nr)
+    if (this.c.watch[t.proc] === 0 || !this.c.traced.enters(t)) this.make(t)
+  }
+  /** Call t.nr, from the start. */
+  make(t: Thread): void {
+    t.pass = 0
+    if (this.c.tracer !== null) this.c.tracer.enter(t, t.nr)
     this.send(t)
   }
 
@@ -277,7 +284,7 @@ export class Dispatcher {
     copyOuts(t, result)
     if (t.masked) this.popMask(t)
     if (t.forking >= 0) this.c.lifecycle.finishFork(t, result, outs)
-    if (this.c.kernel.marked(t.proc)) this.boundary(t)
+    if (this.c.kernel.marked(t.proc) || this.c.traced.showsEnd(t)) this.boundary(t)
     else this.release(t)
   }
 
@@ -300,20 +307,22 @@ export class Dispatcher {
 
   /** PM is asked what signals there are before the guest goes on. */
   private boundary(t: Thread): void {
-    if (t.changes && (t.host as HostProcess).members.length > 1) {
-      // it may stop now; what others do with the address space must not wait for it
+    if ((t.changes && (t.host as HostProcess).members.length > 1) || (t.nops > 0 && this.c.traced.isTraced(t))) {
+      // it may stop now; what others do with the address space must not wait for it, and a tracer sees what is done
       t.after = AFTER.CHANGES
       this.postReply(t, THEN.POST)
       return
     }
     const proc = t.proc
-    const inCall = t.nr >= 0
-    if (inCall && t.regs !== REGS.ALL) setReg(t, REG.RAX, t.result)
+    const inCall = t.nr >= 0 && t.regs !== REGS.ALL
+    if (inCall) setReg(t, REG.RAX, t.result)
     this.c.kernel.takeMark(proc)
     const m = t.message
     m[TYPE] = PM.SIGREADY
     setLong(m, 0, t.result)
     setInt(m, 1, inCall ? 1 : 0)
+    setInt(m, 2, this.c.traced.showsEnd(t) ? 1 : 0)
+    t.callEnds = false
     this.toManager(t, proc)
   }
   toManager(t: Thread, proc: number): void {
@@ -326,7 +335,9 @@ export class Dispatcher {
   private ready(t: Thread): void {
     this.c.kernel.run()
     if (t.proc < 0) return
-    if (this.c.kernel.marked(t.proc) && t.regs !== REGS.ALL) this.boundary(t)
+    const traced = this.c.traced.isTraced(t)
+    if (t.entering) this.c.traced.entered(t)
+    else if ((traced && t.nops > 0) || (this.c.kernel.marked(t.proc) && (traced || t.regs !== REGS.ALL))) this.boundary(t)
     else this.release(t)
   }
 
@@ -335,7 +346,10 @@ export class Dispatcher {
     const result = t.result
     const r = -result
     if (t.nr >= 0 && this.c.tracer !== null) this.c.tracer.exit(t, t.nr, result)
-    if (this.c.watch[t.proc] !== 0 && this.c.holds.holds(t)) return
+    if (this.c.watch[t.proc] !== 0) {
+      if (this.c.holds.holds(t)) return
+      this.c.traced.step(t)
+    }
     if (t.patch !== 0 && t.nops < 50 && t.forking < 0) pushPatch(this.c, t)
     if (t.nr >= 0 && t.regs !== REGS.ALL && r >= E.RESTARTSYS && r <= E.RESTART_RESTARTBLOCK) {
       restart(t)

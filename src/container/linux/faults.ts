@@ -26,6 +26,8 @@ export class Faults {
     this.c.processes.setState(t, STATE.CALL)
     this.c.dispatcher.reset(t)
     t.nr = -1
+    t.orig = -1
+    t.callEnds = false
     t.interrupting = false
   }
   fault(t: Thread): void {

@@ -35,7 +35,8 @@ export class Lifecycle {
       child.i32[at >> 2] = result
       pushOp(child, OP.COPYOUT, child.childTid, DATA_OFF, 4, 0, 0, 0, OPFLAG.FAILOK)
     }
-    this.c.dispatcher.postReply(child, THEN.REGS)
+    if (this.c.kernel.marked(child.proc)) this.c.dispatcher.conclude(child, 0) // traced: it stops before it runs
+    else this.c.dispatcher.postReply(child, THEN.REGS)
     this.c.processes.births.push(t)
   }
   /** The host could not make the child, says the guest. If it was approved and there is somebody nobody knows, it lies. */

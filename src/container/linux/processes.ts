@@ -13,8 +13,9 @@ import type { Arena, LocalCall } from './thread.ts'
  *  may not (WATCH.HELD): its registers are complete, no call is in hand. */
 export const STATE = { FREE: 0, POOL: 1, RUNNING: 2, CALL: 3, BLOCKED: 4, READY: 5, OPS: 6, EXITING: 7, HELD: 8 } as const
 
-/** Linux.watch, by process-table slot: HELD may not go on in the guest; TEXT somebody looks at its text, so no call site is rewritten. */
-export const WATCH = { HELD: 1, TEXT: 2 } as const
+/** Linux.watch, by process-table slot: HELD may not go on in the guest; TEXT somebody looks at its text, so no call site is rewritten;
+ *  TRACED by another guest, which wants to see the begin and end of its CALLS, or its next STEP. */
+export const WATCH = { HELD: 1, TEXT: 2, TRACED: 4, CALLS: 8, STEP: 16 } as const
 
 /** Thread.after: what a thread that carries out operations (state OPS) goes on with. */
 export const AFTER = { DECODE: 1, LOCAL: 2, CHUNK: 3, FUTEX: 4, WORDS: 5, CHANGES: 6, READ: 7, HOLD: 8, ERRAND: 9, PENDING: 10, SWAP: 11 } as const
@@ -23,7 +24,7 @@ export const AFTER = { DECODE: 1, LOCAL: 2, CHUNK: 3, FUTEX: 4, WORDS: 5, CHANGE
 export const REGS = { RESULT: 0, RESULT_AND_ALL: 1, ALL: 2 } as const
 
 /** A vfork parent whose thread is lent to its child: what is needed to go on when it comes back. */
-export interface Lender { proc: number; message: Message; registers: Uint8Array; nr: number }
+export interface Lender { proc: number; message: Message; registers: Uint8Array; nr: number; orig: number }
 
 /** One host process. Its first thread has slot 0; the others come and go (clone with CLONE_VM). */
 export interface HostProcess {
@@ -129,6 +130,12 @@ export class Thread implements ThreadView {
   /** What others want done (errand.ts), and the state it goes back to while it is at that; -1: it isn't. */
   errands: Errand[] = []
   rest = -1
+  /** For tracers: number of the call it made last, -1 after anything else (Linux's orig_rax); its end has not been shown at a boundary;
+   *  it stands before that call (PM.CALLREADY); the trap flag is set for a step, not by the guest. */
+  orig = -1
+  callEnds = false
+  entering = false
+  stepping = false
   /** Its wait was answered meanwhile. */
   restAnswered = false
   constructor(

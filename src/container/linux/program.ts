@@ -23,6 +23,7 @@ export const DO = {
   // conversions
   MS: 21, TV: 22, SS: 23, IOCTL: 24, FCNTL: 25, PRCTL: 26, PTID: 27, CLONE3: 28, PIDFD: 30, FUTEX: 29, CAP: 31, REM: 32,
   SHMCTL: 34, SEMCTL: 35, MSGCTL: 36, SEMBUF: 37, MSGSND: 38, MSGRCV: 39, PART: 48,
+  PTRACE: 60, PTRACEVEC: 61,
   // checks
   HOW: 40, SIGSET: 41, POSITIVE: 42, NOKEY: 43, WORD: 44, NONNEGATIVE: 45, CURRENT: 46, EVENTS: 47,
 } as const
@@ -67,6 +68,8 @@ const CONVERSIONS: Readonly<Record<string, number>> = {
   clone3: DO.CLONE3,
   futex: DO.FUTEX,
   cap: DO.CAP,
+  ptrace: DO.PTRACE,
+  ptracevec: DO.PTRACEVEC,
   rem: DO.REM,
   send: DO.SEND_BUFFER,
   receive: DO.RECEIVE_BUFFER,

@@ -170,6 +170,7 @@ export const sigreturn: LocalCall = (c, t, failed) => {
   }
   t.nops = 0
   t.frames = 0
+  t.orig = -1
   if (failed >= 0) return badFrame(c, t)
   takeRegisters(t, t.bump)
   const fpstate = getU64(t, t.bump + FRAME.FPSTATE)

@@ -26,8 +26,7 @@ export function getContext(t: Thread, slot: number, at: number): number {
   if (lender === undefined) t.mem.copyWithin(at, t.base + CH.REGS, t.base + CH.REGS + REGS_BYTES + 8)
   else t.mem.set(lender.registers.subarray(0, REGS_BYTES + 8), at)
   const rip = ownAddress(t.host as HostProcess, getU64(t, at + 8 * REG.RIP))
-  const inCall = place === PLACE.CALL || (place === PLACE.BOUNDARY && t.regs !== REGS.ALL)
-  const call = !inCall ? -1 : lender === undefined ? t.nr : lender.nr
+  const call = place === PLACE.HELD || place === PLACE.RUNNING ? -1 : (lender ?? t).orig
   const byVsyscall = lender === undefined && t.u32[(t.base + CH.ENTRY) >> 2] === ENTRY.VSYSCALL
   if (rip !== getU64(t, at + 8 * REG.RIP)) put64(t, at + 8 * REG.RIP, rip)
   t.u32[(at + CONTEXT.PLACE) >> 2] = place
@@ -60,6 +59,8 @@ export function setContext(t: Thread, at: number): number {
   if (base !== getU64(t, t.base + CH.FSBASE)) setFsBase(t, base)
   const call = t.i32[(at + CONTEXT.CALL) >> 2] as number
   const result = restartOf(t)
+  t.orig = call
+  if (t.entering) return 0
   if (state === STATE.READY && call >= 0 && result !== 0) {
     t.nr = call
     t.result = result

@@ -7,7 +7,7 @@
 // Cells, in message order: '' = the arguments one to one, or words:
 //   name        that argument (pointers become grants)     -100, 577, AT_FDCWD   a constant     null   an empty grant     sp   %rsp
 //   name.word   converted: ms (milliseconds → timespec, negative → null), tv (timeval → timespec), ss (pselect6's {set, size}),
-//               ioctl fcntl prctl cap (data as the command or version says), len (bytes of an iovec), ptid, pidfd, futex,
+//               ioctl fcntl prctl ptrace cap (data as the command or version says), len (bytes of an iovec), ptracevec (what ptrace's iovec points to), ptid, pidfd, futex,
 //               rem, clone3 (seven cells), send and receive (a socket's buffer), sendhdr and recvhdr (a message header: four
 //               cells, five), several (flags of a call about several messages), piece (which piece of a call in pieces),
 //               shmctl semctl msgctl sembuf msgsnd msgrcv part (sysv.ts)
@@ -147,7 +147,7 @@ export const SYSCALLS: readonly Row[] = [
   [98, 'getrusage', 'who:=rusage usage:>rusage', 'PM.GETRUSAGE'],
   [99, 'sysinfo', 'info:>sysinfo', 'PM.SYSINFO'],
   [100, 'times', 'buf:>tms?', 'PM.TIMES'],
-  [101, 'ptrace', 'request:=ptrace pid:int addr data:addr', 'PM.PTRACE', '', 'as far as the process manager goes: no debugging inside yet'],
+  [101, 'ptrace', 'request:=ptrace pid:int addr data:addr', 'PM.PTRACE', 'request pid addr data data.ptrace data.ptracevec', 'no debug registers, SYSEMU, SINGLEBLOCK, ARCH_PRCTL; no seccomp'],
   [102, 'getuid', '', 'PM.GETUID'],
   [103, 'syslog', 'type:int bufp:>[len] len:int', 'PM.SYSLOG'],
   [104, 'getgid', '', 'PM.GETGID'],

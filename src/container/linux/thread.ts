@@ -30,6 +30,8 @@ export interface GuestThread {
   end: number
   /** Call in hand: number, -1 when none (fault, interrupt). */
   nr: number
+  /** What ptrace shows as orig_rax. */
+  orig?: number
   /** Multi-step local calls: which step is next, and the call's own record. */
   step: number
   local: unknown

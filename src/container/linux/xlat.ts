@@ -2,7 +2,7 @@
 // A table's fallback is what an unknown value is marked with: 0x4d /* SEEK_??? */.
 import { MADV } from '../../abi/mman.ts'
 import { SIG } from '../../abi/signals.ts'
-import { FCNTLS, MSGCTLS, PRCTLS, SEMCTLS, SHMCTLS } from './commands.ts'
+import { FCNTLS, MSGCTLS, PRCTLS, PTRACES, SEMCTLS, SHMCTLS } from './commands.ts'
 
 export interface Xlat {
   readonly names: readonly (readonly [value: number, name: string])[]
@@ -74,7 +74,7 @@ export const XLAT: Readonly<Record<string, Xlat>> = {
   flock: table('LOCK_', 'SH=1 EX=2 UN=8 NB=4 MAND=32'),
   rlimit: table('RLIMIT_', 'CPU FSIZE DATA STACK CORE RSS NPROC NOFILE MEMLOCK AS LOCKS SIGPENDING MSGQUEUE NICE RTPRIO RTTIME'),
   rusage: table('RUSAGE_', 'SELF=0 CHILDREN=-1 BOTH=-2 THREAD=1'),
-  ptrace: table('PTRACE_', 'TRACEME=0 PEEKTEXT=1 PEEKDATA=2 PEEKUSER=3 POKETEXT=4 POKEDATA=5 POKEUSER=6 CONT=7 KILL=8 SINGLESTEP=9 GETREGS=12 SETREGS=13 GETFPREGS=14 SETFPREGS=15 ATTACH=16 DETACH=17 SYSCALL=24 SETOPTIONS=0x4200 GETEVENTMSG=0x4201 GETSIGINFO=0x4202 SETSIGINFO=0x4203 GETREGSET=0x4204 SETREGSET=0x4205 SEIZE=0x4206 INTERRUPT=0x4207 LISTEN=0x4208'),
+  ptrace: commands(PTRACES, 'PTRACE_???'),
   priority: table('PRIO_', 'PROCESS PGRP USER'),
   sched: SCHED,
   mlockall: table('MCL_', 'CURRENT=1 FUTURE=2 ONFAULT=4'),

@@ -6,6 +6,7 @@ import { getFile } from './filedes.ts'
 import { emptyStat } from './hosttree.ts'
 import type { Inode, OpenFile } from './inode.ts'
 import { limitsText } from './proc-limits.ts'
+import { auxvOf, memOps } from './proc-mem.ts'
 import { mountinfoText, mountsText, mountstatsText } from './proc-mounts.ts'
 import { netTable } from './proc-net.ts'
 import { type Found, groupOf, memoryText, recordOf, rowOf } from './proc-process.ts'
@@ -40,6 +41,7 @@ interface ProcRecord {
   ppid: number
   pgrp: number
   session: number
+  tracer: number
   tty: number
   tpgid: number
   state: string
@@ -79,6 +81,7 @@ function record(state: FsState, pid: number): ProcRecord | undefined {
     ppid: u32(R.PPID),
     pgrp: u32(R.PGRP),
     session: u32(R.SESSION),
+    tracer: u32(R.TRACER),
     tty: u32(R.TTY),
     tpgid: s32(R.TPGID),
     state: String.fromCharCode(u32(R.STATE) & 0xff),
@@ -193,7 +196,7 @@ function statusText(state: FsState, about: Found): string {
     'Ngid:\t0',
     `Pid:\t${p.pid}`,
     `PPid:\t${p.ppid}`,
-    'TracerPid:\t0',
+    `TracerPid:\t${p.tracer}`,
     `Uid:\t${p.uid}\t${p.euid}\t${p.suid}\t${row?.cred.fsuid ?? p.euid}`,
     `Gid:\t${p.gid}\t${p.egid}\t${p.sgid}\t${row?.cred.fsgid ?? p.egid}`,
     `FDSize:\t${fdSize(row?.table.files.length ?? 0)}`,
@@ -364,6 +367,7 @@ const ns: ProcDir = {
 
 /** What a thread has too. */
 export const taskTable: ProcTable = {
+  auxv: guarded(auxvOf),
   cgroup: file(() => '0::/\n'),
   cmdline: file((state, about) => rowOf(state, about)?.args ?? ''),
   comm: file((state, about) => `${record(state, about.pid)?.comm ?? ''}\n`),
@@ -378,6 +382,7 @@ export const taskTable: ProcTable = {
   limits: file((state, about) => limitsText(state, about)),
   loginuid: file(() => NONE_OF_THEM),
   maps: guarded((state, about) => memoryText(state, about.endpoint, 0), 0o444),
+  mem: { type: 'file', mode: 0o600, text: () => '', guarded: true, ops: memOps },
   mountinfo: file((state, about) => mountinfoText(state, rowOf(state, about))),
   mounts: file((state, about) => mountsText(state, rowOf(state, about))),
   mountstats: file((state, about) => mountstatsText(state, rowOf(state, about)), 0o400),

@@ -33,6 +33,8 @@ export interface ProcFile {
   text(state: FsState, about: Found): string | Uint8Array
   write?(state: FsState, about: Found, text: string): number
   guarded?: boolean
+  /** No text at all: bytes that come and go by these. */
+  ops?(state: FsState): FileOps
 }
 export interface ProcLink {
   type: 'link'
@@ -261,6 +263,7 @@ class Procfs implements FsType {
     if (entry.type === 'dir') return directoryOps
     if (entry.type === 'link') return -E.LOOP
     if (entry.guarded === true && !mayTrace(by, about as Found)) return -E.ACCES
+    if (entry.ops !== undefined) return entry.ops(this.state)
     if ((flags & O.ACCMODE) !== O.RDONLY && entry.write === undefined) return -E.ACCES
     return this.fileOps
   }

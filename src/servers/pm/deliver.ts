@@ -10,10 +10,11 @@ import type { CallVector } from '../../lib/server.ts'
 import { PM } from '../../protocol/pm.ts'
 import { isOrphaned } from './job.ts'
 import { arrive, die } from './lastwords.ts'
-import { actionRow, type Bits, type Pending, type Pm, type Process, STATE, type Task, taskOf, WAITING } from './mproc.ts'
-import { childEvent } from './wait.ts'
-import { add, firstOf, flagsOf, force, handlerOf, info, isDue, isIgnored, recalculate, sanitize, stopsByDefault, take } from './signal.ts'
+import { actionRow, type Pm, type Process, STATE, type Task, taskOf, WAITING } from './mproc.ts'
+import { add, flagsOf, force, handlerOf, info, isDue, isIgnored, recalculate, sanitize, stopsByDefault } from './signal.ts'
 import { write64, writeInfo } from './suspended.ts'
+import { callBegins, callEnds, exitWaits, frameStands, groupChanges, isTracedBy, nextSignal, stopsHere } from './trace.ts'
+import { childEvent } from './wait.ts'
 
 /** More frames than this wait for the sigreturn of the last one: a reply holds only so many host operations. */
 const FRAMES_MAX = 8
@@ -22,7 +23,13 @@ export function boundaryCalls(pm: Pm): CallVector {
   return {
     [PM.SIGREADY]: (m, from) => {
       const t = taskOf(pm, from)
-      return t === undefined ? SUSPEND : deliver(pm, t, long(m, 0), int(m, 1))
+      if (t === undefined) return SUSPEND
+      if (int(m, 2) !== 0) callEnds(pm, t)
+      return deliver(pm, t, long(m, 0), int(m, 1))
+    },
+    [PM.CALLREADY]: (_m, from) => {
+      const t = taskOf(pm, from)
+      return t !== undefined && callBegins(pm, t) ? SUSPEND : 0
     },
     [PM.FAULT]: (m, from) => {
       const t = taskOf(pm, from)
@@ -59,8 +66,10 @@ export function deliver(pm: Pm, t: Task, result: number, inCall: number): number
   for (;;) {
     if (p.exiting) return SUSPEND
     if (p.dying >= 0) return arrive(t)
-    if (p.stopSignal !== 0) return stop(pm, t, result, inCall)
-    const i = ordinal < FRAMES_MAX ? next(t) : undefined
+    if (t.trace !== null && stopsHere(pm, t)) return stop(pm, t, WAITING.TRACED, result, inCall)
+    if (p.stopSignal !== 0 && t.trace === null) return stop(pm, t, WAITING.STOPPED, result, inCall)
+    const i = ordinal < FRAMES_MAX ? nextSignal(pm, t) : undefined
+    if (i === null) return stop(pm, t, WAITING.TRACED, result, inCall)
     if (i === undefined) {
       if (t.savedMask === null) return 0
       restoreMask(t)
@@ -74,24 +83,18 @@ export function deliver(pm: Pm, t: Task, result: number, inCall: number): number
       if (push(pm, t, i, result, inCall, ordinal)) {
         ordinal++
         inCall = 0
+        if (t.trace !== null) {
+          frameStands(pm, t)
+          return 0
+        }
       }
       continue
     }
     if (isIgnored(p, signo)) continue
-    if (!stopsByDefault(signo)) return die(pm, p, signo, t)
+    if (!stopsByDefault(signo)) return exitWaits(pm, t, signo, true) ? SUSPEND : die(pm, p, signo, t)
     if (signo !== SIG.STOP && isOrphaned(pm, p.pgrp, null)) continue
     beginStop(pm, t, signo)
   }
-}
-
-/** Next signal the task takes: its own before the process's, faults before others, low before high. */
-function next(t: Task): Int32Array | undefined {
-  return nextOf(t.pending, t.blocked) ?? nextOf(t.process.pending, t.blocked)
-}
-function nextOf(q: Pending, blocked: Bits): Int32Array | undefined {
-  const lo = q.lo & ~blocked.lo
-  const hi = q.hi & ~blocked.hi
-  return (lo | hi) === 0 ? undefined : take(q, firstOf(lo, hi))
 }
 
 /** One frame. False when it could not be pushed: a SIGSEGV is pending then (or the process has ended). */
@@ -208,13 +211,14 @@ function restoreMask(t: Task): void {
 function beginStop(pm: Pm, t: Task, signo: number): void {
   const p = t.process
   p.stopSignal = signo
-  for (const other of p.tasks) {
+  for (const other of p.tasks.slice()) {
+    groupChanges(pm, other, true)
     if (other === t || other.waiting === WAITING.STOPPED) continue
     pm.sys.interrupt(other.endpoint)
   }
 }
-function stop(pm: Pm, t: Task, result: number, inCall: number): number {
-  t.waiting = WAITING.STOPPED
+function stop(pm: Pm, t: Task, waiting: number, result: number, inCall: number): number {
+  t.waiting = waiting
   t.result = result
   t.inCall = inCall
   allStopped(pm, t.process)
@@ -223,13 +227,13 @@ function stop(pm: Pm, t: Task, result: number, inCall: number): number {
 /** A group stop is complete when the last thread stops, or ends instead. */
 export function allStopped(pm: Pm, p: Process): void {
   if (p.stopSignal === 0 || p.state === STATE.STOPPED) return
-  if (p.tasks.every(one => one.waiting === WAITING.STOPPED)) stopped(pm, p)
+  if (p.tasks.every(one => one.waiting === WAITING.STOPPED || (one.trace !== null && !one.trace.trap))) stopped(pm, p)
 }
 function stopped(pm: Pm, p: Process): void {
   p.state = STATE.STOPPED
   p.stopReport = p.stopSignal
   p.contReport = false
-  childEvent(pm, p, CLD.STOPPED, p.stopSignal)
+  if (!isTracedBy(pm, p.leader, p.parent)) childEvent(pm, p, CLD.STOPPED, p.stopSignal)
 }
 /** SIGCONT: the SIGREADY that was kept is looked at again, and answered unless the task stops anew. */
 export function resumeTask(pm: Pm, t: Task): void {

@@ -13,8 +13,9 @@ import { CPU_TIMER, POSIX_TIMER, processKey, REAL_TIMER, timerKey, WAIT_TIMER } 
 import { newPending, type Pm, type Process, STATE, type Task, taskOf, WAITING } from './mproc.ts'
 import { noteState } from './pidfd.ts'
 import { info, send, sendGroup, userInfo } from './signal.ts'
-import { finish, unqueue } from './suspended.ts'
+import { unqueue } from './suspended.ts'
 import { ask, tell } from './tell.ts'
+import { traceeEnds, tracerEnds, vforkEnds } from './trace.ts'
 import { taskUsage } from './usage.ts'
 import { childEnded } from './wait.ts'
 
@@ -24,7 +25,7 @@ export function endProcess(pm: Pm, p: Process, status: number): void {
   p.exiting = true
   p.dying = -1
   p.status = status
-  for (const t of p.tasks.slice()) endTask(pm, t)
+  for (const t of p.tasks.slice()) endTask(pm, t, status)
   for (const kind of [REAL_TIMER, CPU_TIMER, POSIX_TIMER]) pm.timers.clear(processKey(p, kind))
   pm.byIndex[p.index] = undefined
   p.index = -1
@@ -44,8 +45,9 @@ export function endProcess(pm: Pm, p: Process, status: number): void {
 }
 
 /** One thread ends: what FS, VM and the container hold for it goes. */
-export function endTask(pm: Pm, t: Task): void {
+export function endTask(pm: Pm, t: Task, status: number): void {
   const p = t.process
+  tracerEnds(pm, t)
   const used = taskUsage(pm, t)
   p.dead.user += used.user
   p.dead.system += used.system
@@ -64,6 +66,7 @@ export function endTask(pm: Pm, t: Task): void {
   ownerEnded(pm, t)
   t.waiting = WAITING.NONE
   t.pending = newPending()
+  traceeEnds(pm, t, status)
   if (!p.exiting) allStopped(pm, p) // it may have been the last that ran on
 }
 
@@ -71,7 +74,7 @@ export function endTask(pm: Pm, t: Task): void {
 export function releaseVforkParent(pm: Pm, p: Process): void {
   const parent = p.vforkParent < 0 ? undefined : taskOf(pm, p.vforkParent)
   p.vforkParent = -1
-  if (parent !== undefined && parent.waiting === WAITING.VFORK) finish(pm, parent, p.pid)
+  if (parent !== undefined && parent.waiting === WAITING.VFORK) vforkEnds(pm, parent, p.pid)
 }
 
 /** A session leader leaves: its terminal, if any, hangs up on the foreground group. */

@@ -4,7 +4,8 @@
 import { CLONE, CLONE_HIGH } from '../../abi/clone.ts'
 import { E } from '../../abi/errno.ts'
 import { EP, high, int, type Message, slotOf, SUSPEND, uint, ulong } from '../../abi/message.ts'
-import { SIG, SIG_IGN, SIGMAX, SS } from '../../abi/signals.ts'
+import { EVENT } from '../../abi/ptrace.ts'
+import { SI, SIG, SIG_IGN, SIGMAX, SS } from '../../abi/signals.ts'
 import type { CallVector } from '../../lib/server.ts'
 import { FS } from '../../protocol/fs.ts'
 import { IPC } from '../../protocol/ipc.ts'
@@ -18,8 +19,9 @@ import {
   actionRow, allocatePid, CAP, capable, copyCred, newProcess, newTask, PID_MAX, pidInUse, type Pm, type Process, RLIMIT, rootCred, STATE, type Task, taskOf, WAITING,
 } from './mproc.ts'
 import { descriptorOf } from './pidfd.ts'
-import { handlerOf } from './signal.ts'
+import { handlerOf, send, userInfo } from './signal.ts'
 import { ask, grantOf, setCred, tell } from './tell.ts'
+import { eventDue, inherit, stopForEvent, tracerRenamed, wants } from './trace.ts'
 
 const NEW_NAMESPACES =
   CLONE.NEWNS | CLONE.NEWCGROUP | CLONE.NEWUTS | CLONE.NEWIPC | CLONE.NEWUSER | CLONE.NEWPID | CLONE.NEWNET
@@ -65,10 +67,24 @@ function fork(pm: Pm, t: Task, m: Message): number {
   if ((flags & (CLONE.SYSVSEM | CLONE.THREAD)) === CLONE.SYSVSEM) tell(pm, EP.IPC, IPC.SHARE, t.endpoint, endpoint)
   const parentTid = grantOf(m, 2)
   if ((flags & CLONE.PARENT_SETTID) !== 0 && parentTid >= 0) pm.sys.view.setInt32(parentTid, pid, true)
-  if ((flags & CLONE.VFORK) === 0) return pid
+  const event = traced(pm, t, child, flags)
+  if ((flags & CLONE.VFORK) === 0) {
+    if (event !== 0) eventDue(pm, t, event, pid)
+    return pid
+  }
   child.process.vforkParent = t.endpoint
   t.waiting = WAITING.VFORK
+  if (event !== 0) stopForEvent(pm, t, event, pid)
   return SUSPEND
+}
+/** The child of a traced thread is traced too if its tracer asked for that (→ the event it hears of), or the caller did. */
+function traced(pm: Pm, t: Task, child: Task, flags: number): number {
+  if (t.trace === null) return 0
+  const signal = (flags & CLONE.THREAD) !== 0 ? 0 : flags & 0xff
+  const kind = (flags & CLONE.VFORK) !== 0 ? EVENT.VFORK : signal !== SIG.CHLD ? EVENT.CLONE : EVENT.FORK
+  const event = (flags & CLONE.UNTRACED) === 0 && wants(t, kind) ? kind : 0
+  if (event !== 0 || (flags & CLONE.PTRACE) !== 0) inherit(pm, t, child)
+  return event
 }
 
 /** In the order of kernel/fork.c. Namespaces are nobody's to make: a machine nests by domains. */
@@ -180,7 +196,9 @@ function forkFailed(pm: Pm, t: Task, endpoint: number, error: number): number {
 function undo(pm: Pm, t: Task, child: Task, error: number): number {
   const p = child.process
   if (t.waiting === WAITING.VFORK && p.vforkParent === t.endpoint) t.waiting = WAITING.NONE
-  endTask(pm, child)
+  if (t.trace !== null) t.trace.event = 0
+  child.trace = null // it never was
+  endTask(pm, child, 0)
   if (p !== t.process) {
     pm.timers.clear(processKey(p, CPU_TIMER))
     pm.byIndex[p.index] = undefined
@@ -223,9 +241,12 @@ function spawn(pm: Pm, m: Message): number {
 /** Past the point of no return: the old image, its threads and its handlers are gone. */
 function exec(pm: Pm, t: Task, m: Message): number {
   const p = t.process
-  for (const other of p.tasks.slice()) if (other !== t) endTask(pm, other)
+  const before = t.tid
+  if (t !== p.leader) p.leader.trace = null // whose id the caller has from now on
+  for (const other of p.tasks.slice()) if (other !== t) endTask(pm, other, SIG.KILL)
   if (t.tid !== p.pid) {
     pm.tasks.delete(t.tid)
+    tracerRenamed(pm, t.tid, p.pid)
     t.tid = p.pid
     pm.tasks.set(p.pid, t)
     p.leader = t
@@ -248,6 +269,9 @@ function exec(pm: Pm, t: Task, m: Message): number {
   if (!plain) t.parentDeathSignal = 0
   setCred(pm, t)
   releaseVforkParent(pm, p)
+  if (t.trace === null) return 0
+  if (wants(t, EVENT.EXEC)) eventDue(pm, t, EVENT.EXEC, before)
+  else if (!t.trace.seized) send(pm, p, t, userInfo(SIG.TRAP, SI.USER, t))
   return 0
 }
 /** In a table of its own: ignored signals stay so, handlers are gone (flush_signal_handlers, unshare_sighand). */

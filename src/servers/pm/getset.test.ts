@@ -209,7 +209,7 @@ describe('about', () => {
     expect(f.sys.text(g).split('\0').filter(s => s !== '')).toEqual(['Linux', 'other', '6.1.0', '#1 SMP', 'x86_64', '(none)'])
     expect(f.call(PM.SETHOSTNAME, f.spawn(1000), f.sys.grant('x'), 1)).toBe(-E.PERM)
   })
-  test('sysinfo, getrandom, getcpu, personality, ptrace', () => {
+  test('sysinfo, getrandom, getcpu, personality', () => {
     const f = new Fixture()
     const a = f.spawn()
     f.sys.now = 65_000
@@ -220,7 +220,6 @@ describe('about', () => {
     expect(f.call(PM.GETRANDOM, a, f.sys.grant(16), 16, 8)).toBe(-E.INVAL)
     expect(f.call(PM.PERSONALITY, a, 0x40000)).toBe(0)
     expect(f.call(PM.PERSONALITY, a, 0xffffffff)).toBe(0x40000)
-    expect(f.call(PM.PTRACE, a, 0, 0, 0, 0)).toBe(-E.PERM)
     expect(f.call(PM.SET_ROBUST_LIST, a, 0x1000, 24)).toBe(0)
     expect(f.call(PM.SET_TID_ADDRESS, a, 0x1000)).toBe(2)
   })

@@ -59,7 +59,6 @@ export function infoCalls(pm: Pm): CallVector {
       if (!capable(t.cred, CAP.SYS_ADMIN)) return -E.PERM
       return 0 // an empty log
     },
-    [PM.PTRACE]: () => -E.PERM,
   }
 }
 

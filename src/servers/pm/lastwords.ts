@@ -17,6 +17,7 @@ import { mayTrace } from './pidfd.ts'
 import { disturb } from './signal.ts'
 import { read64, write64 } from './suspended.ts'
 import { ask } from './tell.ts'
+import { exitWaits, killStopped } from './trace.ts'
 
 /** struct robust_list_head */
 const HEAD_BYTES = 24
@@ -29,8 +30,14 @@ export function lastWordCalls(pm: Pm): CallVector {
     return t === undefined ? SUSPEND : f(t, m)
   }
   return {
-    [PM.EXIT]: by((t, m) => die(pm, t.process, (int(m, 0) & 0xff) << 8, t)),
-    [PM.EXIT_THREAD]: by((t, m) => leave(pm, t, (int(m, 0) & 0xff) << 8)),
+    [PM.EXIT]: by((t, m) => {
+      const status = (int(m, 0) & 0xff) << 8
+      return exitWaits(pm, t, status, true) ? SUSPEND : die(pm, t.process, status, t)
+    }),
+    [PM.EXIT_THREAD]: by((t, m) => {
+      const status = (int(m, 0) & 0xff) << 8
+      return exitWaits(pm, t, status, false) ? SUSPEND : leave(pm, t, status)
+    }),
     [PM.LASTWORDS]: by((t, m) => {
       for (let k = 0; k + 8 <= high(m, 0); k += 8) wakeWord(pm, t, read64(pm, int(m, 0) + k), 1)
       if (t.cleared !== 0) wakeWord(pm, t, t.cleared, 1)
@@ -64,14 +71,14 @@ export function lastWordCalls(pm: Pm): CallVector {
 }
 
 /** One thread ends; with the last one the process, with its leader's status. */
-function leave(pm: Pm, t: Task, status: number): number {
+export function leave(pm: Pm, t: Task, status: number): number {
   const p = t.process
   if (p.dying >= 0) return arrive(t)
   if (t === p.leader) p.status = status
   if (p.tasks.length === 1) return die(pm, p, p.status, t)
-  t.leaving = true
+  t.leaving = status
   if (t.robustList !== 0 || t.clearTid !== 0) return ASK.LAST_WORDS
-  endTask(pm, t)
+  endTask(pm, t, status)
   return SUSPEND
 }
 
@@ -85,6 +92,7 @@ export function die(pm: Pm, p: Process, status: number, t: Task | null): number 
     return SUSPEND
   }
   p.dying = status
+  for (const one of p.tasks) if (one !== t) killStopped(one)
   p.stopSignal = 0
   pm.timers.after(processKey(p, REAL_TIMER), GRACE)
   for (const one of p.tasks) if (one !== t && !isStill(one)) disturb(pm, one)
@@ -110,8 +118,8 @@ function isStill(t: Task): boolean {
  *  go on. */
 function next(pm: Pm, t: Task, m: Message): number {
   const p = t.process
-  const forAll = p.dying >= 0 || (!t.leaving && isSeen(pm, p))
-  const who = forAll ? p.tasks.find(hasWords) : t.leaving && hasWords(t) ? t : undefined
+  const forAll = p.dying >= 0 || (t.leaving < 0 && isSeen(pm, p))
+  const who = forAll ? p.tasks.find(hasWords) : t.leaving >= 0 && hasWords(t) ? t : undefined
   if (who !== undefined) {
     setLong(m, 1, who.clearTid)
     setLong(m, 2, who.robustList)
@@ -124,7 +132,7 @@ function next(pm: Pm, t: Task, m: Message): number {
   if (p.dying >= 0) {
     if (!p.tasks.every(one => one === t || isStill(one))) return arrive(t) // it was leaving when the process began to die
     endProcess(pm, p, p.dying)
-  } else if (t.leaving) endTask(pm, t)
+  } else if (t.leaving >= 0) endTask(pm, t, t.leaving)
   else return 0
   return SUSPEND
 }

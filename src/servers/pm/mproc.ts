@@ -39,8 +39,48 @@ export interface Cred {
   securebits: number
 }
 
-/** What a task whose call PM has suspended waits for. STOPPED: its SIGREADY; VFORK: its child's exec or end. */
-export const WAITING = { NONE: 0, CHILD: 1, SIGNAL: 2, SIGINFO: 3, SLEEP: 4, VFORK: 5, STOPPED: 6, FUTEX: 7 } as const
+/** What a task whose call PM has suspended waits for. STOPPED: its SIGREADY; VFORK: its child's exec or end; TRACED: its tracer;
+ *  TRACEE: an errand in one it traces. */
+export const WAITING = { NONE: 0, CHILD: 1, SIGNAL: 2, SIGINFO: 3, SLEEP: 4, VFORK: 5, STOPPED: 6, FUTEX: 7, TRACED: 8, TRACEE: 9 } as const
+
+/** Trace.stop: what a traced thread is stopped for: a signal, its group's stop (or PTRACE_INTERRUPT), an event, a call's begin or end. */
+export const STOP = { NONE: 0, SIGNAL: 1, GROUP: 2, EVENT: 3, ENTRY: 4, EXIT: 5 } as const
+/** What PM knows of a traced thread beside its task (trace.ts). */
+export interface Trace {
+  /** Id of the thread that traces it. */
+  tracer: number
+  seized: boolean
+  /** PTRACE_O_*. */
+  options: number
+  stop: number
+  /** Upper part of the wait status its tracer is yet to be given for the stop; 0: it has been. */
+  report: number
+  /** PTRACE_GETEVENTMSG, PTRACE_GETSIGINFO. */
+  message: number
+  info: Int32Array | null
+  /** Stops due at its next boundary: an event (PTRACE_EVENT_*, 0 none), the end of a call, a trap. */
+  event: number
+  callEnds: boolean
+  trap: boolean
+  /** What its tracer let it go on to: the next call's begin or end, the next instruction. */
+  calls: boolean
+  step: boolean
+  /** PTRACE_LISTEN. */
+  listening: boolean
+  /** PTRACE_EVENT_EXIT: the status it ends with, the process or the thread alone; -1: not so far. */
+  exit: number
+  whole: boolean
+  /** A vfork's child has gone its way while its parent was stopped. */
+  vforkDone: boolean
+}
+/** A traced thread that has ended, but not its process: its tracer may wait for it. */
+export interface Ghost {
+  tid: number
+  tracer: number
+  status: number
+  uid: number
+  pgrp: number
+}
 
 export interface Task {
   endpoint: number
@@ -74,8 +114,8 @@ export interface Task {
   /** CLONE_CHILD_CLEARTID, set_tid_address, set_robust_list. */
   clearTid: number
   robustList: number
-  /** Has called exit, and is saying its last words (lastwords.ts); the word of somebody's that is being cleared meanwhile. */
-  leaving: boolean
+  /** Has called exit with this status, and is saying its last words (lastwords.ts; else -1); the word of somebody's that is being cleared meanwhile. */
+  leaving: number
   cleared: number
   // the suspended call
   waiting: number
@@ -88,6 +128,9 @@ export interface Task {
   ref: number
   /** A futex call under way. */
   step: FutexStep | null
+  trace: Trace | null
+  /** A signal its tracer has let through: taken next, without another stop. */
+  injected: Int32Array | null
   /** A nanosleep that a signal cut short and that may be issued again: when it would have ended (monotonic ms), or -1. */
   restartAt: number
 }
@@ -117,6 +160,8 @@ export interface Request {
   futex: number
   owner: number
   granted: boolean
+  /** TRACEE: the word to write. */
+  word: Bits
 }
 
 /** A futex's word (futex-queue.ts): address in a private space, or device, inode and offset. */
@@ -233,6 +278,8 @@ export interface Process {
   job: number
   /** What FS knows it by, if it has descriptors for it (pidfd.ts); 0: nothing. */
   ref: number
+  /** Zombie: the thread that traced its leader, and is to hear of the end before the parent; 0 none. */
+  tracer: number
   /** FS has a signalfd of it: tell about new signals. */
   watched: boolean
 }
@@ -272,6 +319,7 @@ export interface Pm {
   readonly sleepers: Task[]
   /** How many locks with priority inheritance have been given away. */
   unlocks: number
+  ghosts: Ghost[]
   lastPid: number
   lastSpace: number
   /** Last ref given out. */
@@ -300,15 +348,15 @@ export function findTask(pm: Pm, tid: number): Task | undefined {
 }
 
 export function newRequest(): Request {
-  return { idType: 0, id: 0, options: 0, statusAt: -1, infoAt: -1, usageAt: -1, answersPid: true, set: { lo: 0, hi: 0 }, remAt: -1, absolute: false, until: 0, space: 0, object: 0, address: 0, futex: 0, owner: 0, granted: false }
+  return { idType: 0, id: 0, options: 0, statusAt: -1, infoAt: -1, usageAt: -1, answersPid: true, set: { lo: 0, hi: 0 }, remAt: -1, absolute: false, until: 0, space: 0, object: 0, address: 0, futex: 0, owner: 0, granted: false, word: { lo: 0, hi: 0 } }
 }
 
 export function newTask(tid: number, process: Process, cred: Cred): Task {
   return {
     endpoint: NONE, tid, process, cred, comm: '', start: 0, nice: 0, policy: 0, priority: 0, resetOnFork: false, affinity: new Uint8Array(128),
     timerSlack: 50000, noNewPrivs: false, parentDeathSignal: 0, blocked: { lo: 0, hi: 0 }, realBlocked: { lo: 0, hi: 0 }, savedMask: null,
-    frameMask: { lo: 0, hi: 0 }, frameSigno: 0, pending: newPending(), altSp: 0, altSize: 0, altFlags: SS.DISABLE, clearTid: 0, robustList: 0, leaving: false, cleared: 0,
-    waiting: WAITING.NONE, result: 0, inCall: 0, request: newRequest(), restartAt: -1, ref: 0, step: null,
+    frameMask: { lo: 0, hi: 0 }, frameSigno: 0, pending: newPending(), altSp: 0, altSize: 0, altFlags: SS.DISABLE, clearTid: 0, robustList: 0, leaving: -1, cleared: 0,
+    waiting: WAITING.NONE, result: 0, inCall: 0, request: newRequest(), restartAt: -1, ref: 0, step: null, trace: null, injected: null,
   }
 }
 
@@ -322,7 +370,7 @@ export function newProcess(pid: number, parent: Process | null, cred: Cred): Pro
     stopReport: 0, contReport: false, actions: new Uint32Array((SIGMAX + 1) * (SIGACTION.BYTES / 4)), pending: newPending(),
     limits: new Float64Array(2 * RLIMIT.COUNT).fill(Number.POSITIVE_INFINITY), dead: { user: 0, system: 0 }, waited: { user: 0, system: 0 },
     timers: [newTimer(), newTimer(), newTimer()], posixTimers: [], space: 0, execed: false, dumpable: 1, keepCaps: false, subreaper: false,
-    thpDisable: false, personality: 0, vforkParent: -1, job: -1, ref: 0, watched: false,
+    thpDisable: false, personality: 0, vforkParent: -1, job: -1, ref: 0, tracer: 0, watched: false,
   } as unknown as Process
   p.parent = parent ?? p
   p.leader = newTask(pid, p, cred)

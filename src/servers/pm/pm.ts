@@ -23,6 +23,7 @@ import { newProcess, type Pm, type PmOptions, rootCred, taskOf } from './mproc.t
 import { pidfdCalls } from './pidfd.ts'
 import { prctlCalls } from './prctl.ts'
 import { procinfoCalls } from './procinfo.ts'
+import { ptraceCalls } from './ptrace.ts'
 import { kernelSignals } from './signal.ts'
 import { signalCalls } from './sigcalls.ts'
 import { exportPm, importPm } from './state.ts'
@@ -57,7 +58,7 @@ export function newPm(sys: Sys, options: PmOptions): Pm {
   const init = newProcess(1, null, rootCred())
   init.leader.comm = 'init'
   const pm: Pm = {
-    sys, options, mproc: [], processes: new Map([[1, init]]), tasks: new Map(), byIndex: [], init, timers: new Timers(sys, 256), sleepers: [], lastPid: 1, lastRef: 0, lastSpace: 0, unlocks: 0,
+    sys, options, mproc: [], processes: new Map([[1, init]]), tasks: new Map(), byIndex: [], init, timers: new Timers(sys, 256), sleepers: [], ghosts: [], lastPid: 1, lastRef: 0, lastSpace: 0, unlocks: 0,
     hostname: options.hostname, domainname: options.domainname ?? '(none)', spent: { user: 0, system: 0 }, load: newLoad(),
   }
   for (let cpu = 0; cpu < options.cpus; cpu++) init.leader.affinity[cpu >> 3] |= 1 << (cpu & 7)
@@ -69,7 +70,7 @@ function callVector(pm: Pm): CallVector {
   return {
     ...forkCalls(pm), ...lastWordCalls(pm), ...waitCalls(pm), ...boundaryCalls(pm), ...signalCalls(pm), ...idCalls(pm), ...jobCalls(pm),
     ...capabilityCalls(pm), ...timeCalls(pm), ...timerCalls(pm), ...limitCalls(pm), ...usageCalls(pm), ...prctlCalls(pm),
-    ...infoCalls(pm), ...procinfoCalls(pm), ...futexCalls(pm), ...inspectCalls(pm), ...pidfdCalls(pm),
+    ...infoCalls(pm), ...procinfoCalls(pm), ...futexCalls(pm), ...inspectCalls(pm), ...pidfdCalls(pm), ...ptraceCalls(pm),
     [COMMON_CALL.CANCEL]: m => {
       const t = taskOf(pm, int(m, 0))
       if (t !== undefined) interruptWait(pm, t)

@@ -10,6 +10,7 @@ import { loads, spentByAll } from './load.ts'
 import { findTask, type Bits, type Pm, RLIMIT, STATE, type Task, WAITING } from './mproc.ts'
 import { add, handlerOf } from './signal.ts'
 import { need } from './tell.ts'
+import { isStopped } from './trace.ts'
 import { taskUsage, usageOf } from './usage.ts'
 
 export function procinfoCalls(pm: Pm): CallVector {
@@ -99,6 +100,7 @@ function writeState(pm: Pm, t: Task, at: number): void {
     [R.STATE, stateOf(pm, t).charCodeAt(0)], [R.THREADS, Math.max(1, p.tasks.length)], [R.NICE, t.nice], [R.EXIT_SIGNAL, t === p.leader ? p.exitSignal : -1],
     [R.EXIT_CODE, p.state === STATE.ZOMBIE ? p.status : 0], [R.POLICY, t.policy], [R.PRIORITY, t.priority], [R.DUMPABLE, p.dumpable],
     [R.NO_NEW_PRIVS, t.noNewPrivs ? 1 : 0], [R.PERSONALITY, p.personality], [R.WAITING, t.waiting],
+    [R.TRACER, t.trace?.tracer ?? 0],
   ]
   for (const [offset, value] of rows) pm.sys.view.setInt32(at + offset, value, true)
   pm.sys.view.setFloat64(at + R.TIMER_SLACK, t.timerSlack, true)
@@ -106,6 +108,7 @@ function writeState(pm: Pm, t: Task, at: number): void {
 function stateOf(pm: Pm, t: Task): string {
   const p = t.process
   if (p.state === STATE.ZOMBIE) return 'Z'
+  if (isStopped(t)) return 't'
   if (p.state === STATE.STOPPED) return 'T'
   if (t.waiting === WAITING.VFORK) return 'D'
   if (t.waiting !== WAITING.NONE || p === pm.init) return 'S'

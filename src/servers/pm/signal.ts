@@ -12,6 +12,7 @@ import { die } from './lastwords.ts'
 import { resumeTask } from './deliver.ts'
 import { childEvent } from './wait.ts'
 import { tell } from './tell.ts'
+import { groupChanges } from './trace.ts'
 import { endSigtimedwait, interruptWait } from './suspended.ts'
 
 // ---- sets ----
@@ -107,6 +108,15 @@ function flushAll(p: Process, lo: number): void {
   flush(p.pending, lo, 0)
   for (const t of p.tasks) flush(t.pending, lo, 0)
 }
+/** Take the next signal of a task: its own before the process's, faults before others, low before high. */
+export function takeNext(t: Task): Int32Array | undefined {
+  return takeUnblocked(t.pending, t.blocked) ?? takeUnblocked(t.process.pending, t.blocked)
+}
+function takeUnblocked(q: Pending, blocked: Bits): Int32Array | undefined {
+  const lo = q.lo & ~blocked.lo
+  const hi = q.hi & ~blocked.hi
+  return (lo | hi) === 0 ? undefined : take(q, firstOf(lo, hi))
+}
 /** Does the task have a signal to take? */
 export function isDue(t: Task): boolean {
   const { pending: own } = t
@@ -147,7 +157,7 @@ export function send(pm: Pm, p: Process, task: Task | null, i: Int32Array): numb
 function sendOne(pm: Pm, p: Process, task: Task | null, i: Int32Array): number {
   const signo = i[0]
   const first = task ?? p.leader
-  if (!isBlocked(first, signo) && isIgnored(p, signo) && signo !== SIG.KILL) return 0
+  if (!isBlocked(first, signo) && isIgnored(p, signo) && signo !== SIG.KILL && first.trace === null) return 0
   const queue = task === null ? p.pending : task.pending
   if (signo < SIGRTMIN && has(queue, signo)) return 0
   const code = i[SIGINFO.CODE >> 2]
@@ -178,8 +188,8 @@ export function queuedFor(pm: Pm, uid: number): number {
 function complete(pm: Pm, p: Process, task: Task | null, signo: number): void {
   const t = task !== null ? (wants(task, signo) ? task : undefined) : p.tasks.find(one => wants(one, signo))
   if (t === undefined) return
-  // No core is ever written, so a deadly signal need not wait for a boundary.
-  if (endsByDefault(p, signo) && !has(t.realBlocked, signo)) die(pm, p, signo, null)
+  // No core is ever written, so a deadly signal need not wait for a boundary (but for a tracer).
+  if (endsByDefault(p, signo) && !has(t.realBlocked, signo) && (t.trace === null || signo === SIG.KILL)) die(pm, p, signo, null)
   else wake(pm, t, signo)
 }
 function wants(t: Task, signo: number): boolean {
@@ -197,6 +207,7 @@ export function wake(pm: Pm, t: Task, signo: number): void {
   }
   disturb(pm, t)
 }
+/** To its boundary, out of whatever call it is in. */
 export function disturb(pm: Pm, t: Task): void {
   if (t.waiting === WAITING.NONE) pm.sys.interrupt(t.endpoint)
   else {
@@ -213,6 +224,7 @@ function beginContinue(pm: Pm, p: Process): void {
   p.stopReport = 0
   p.contReport = true
   p.state = STATE.RUNNING
+  for (const t of p.tasks.slice()) groupChanges(pm, t, false)
   if (was === STATE.STOPPED) childEvent(pm, p, CLD.CONTINUED, SIG.CONT)
 }
 
@@ -226,7 +238,7 @@ export function force(pm: Pm, t: Task, i: Int32Array): void {
     remove(t.blocked, signo)
   }
   if (!has(t.pending, signo)) enqueue(t.pending, i)
-  if (endsByDefault(p, signo)) die(pm, p, signo, t)
+  if (endsByDefault(p, signo) && t.trace === null) die(pm, p, signo, t)
 }
 
 /** To every member of a process group; how many there were. */

@@ -1,7 +1,7 @@
 // PM's state as plain records and back (DESIGN.md, idea 3): references between processes become pids. Timers are part of it by their due
 // times. Grants of suspended calls are arena offsets; they mean something only together with the arena.
 import type { Load } from './load.ts'
-import { type Pm, type Process, type Task, type Usage, WAITING } from './mproc.ts'
+import { type Ghost, type Pm, type Process, type Task, type Usage, WAITING } from './mproc.ts'
 
 type Plain<T> = Omit<T, 'process' | 'parent' | 'children' | 'tasks' | 'leader'>
 interface TaskRecord extends Plain<Task> {
@@ -21,6 +21,7 @@ interface PmRecord {
   domainname: string
   spent: Usage
   load: Load
+  ghosts: Ghost[]
   processes: ProcessRecord[]
   tasks: TaskRecord[]
   timers: [key: number, due: number][]
@@ -29,7 +30,7 @@ interface PmRecord {
 export function exportPm(pm: Pm): PmRecord {
   return structuredClone({
     lastPid: pm.lastPid, lastRef: pm.lastRef, lastSpace: pm.lastSpace, unlocks: pm.unlocks, hostname: pm.hostname, domainname: pm.domainname, spent: pm.spent,
-    load: pm.load,
+    load: pm.load, ghosts: pm.ghosts,
     processes: Array.from(pm.processes.values(), processRecord),
     tasks: Array.from(pm.tasks.values(), taskRecord),
     timers: pm.timers.exportState(),
@@ -54,6 +55,7 @@ export function importPm(pm: Pm, state: unknown): void {
   pm.domainname = record.domainname
   pm.spent = record.spent
   pm.load = record.load
+  pm.ghosts = record.ghosts
   pm.processes.clear()
   pm.tasks.clear()
   pm.mproc.length = 0

@@ -11,6 +11,7 @@ import { isNonblocking, targetOf } from './pidfd.ts'
 import { flagsOf, handlerOf, info, isDue, noChildStop, send } from './signal.ts'
 import { finish, writeInfo } from './suspended.ts'
 import { grantOf } from './tell.ts'
+import { isTracedBy, releaseZombie } from './trace.ts'
 import { usageOf, writeUsage } from './usage.ts'
 
 const P = { ALL: 0, PID: 1, PGID: 2, PIDFD: 3 } as const
@@ -92,14 +93,18 @@ function look(pm: Pm, t: Task): number {
   for (const p of t.process.children) {
     if (!isEligible(t, p, r)) continue
     if (p.state === STATE.ZOMBIE) {
-      if ((r.options & W.EXITED) !== 0) return takeZombie(pm, t, p)
+      if (p.tracer !== 0 && pm.tasks.get(p.tracer)?.process !== t.process) any = true // its tracer's first
+      else if ((r.options & W.EXITED) !== 0) return takeZombie(pm, t, p)
       continue
     }
     any = true
+    if (isTracedBy(pm, p.leader, t.process)) continue
     if (p.stopReport !== 0 && (r.options & W.UNTRACED) !== 0) return takeStop(pm, t, p)
     else if (p.contReport && (r.options & W.CONTINUED) !== 0) return takeContinue(pm, t, p)
   }
-  if (!any) return -E.CHILD
+  const traced = lookAtTraced(pm, t)
+  if (traced !== 0) return traced
+  if (!any && !tracesAny(pm, t)) return -E.CHILD
   if ((r.options & W.NOHANG) === 0) return SUSPEND
   if (r.infoAt >= 0) pm.sys.mem.fill(0, r.infoAt, r.infoAt + SIGINFO.BYTES)
   if (r.statusAt >= 0) pm.sys.view.setInt32(r.statusAt, 0, true)
@@ -112,6 +117,46 @@ function isEligible(t: Task, p: Process, r: Request): boolean {
   if (r.idType === P.PGID && p.pgrp !== r.id) return false
   if ((r.options & W.ALL) !== 0) return true
   return (p.exitSignal !== SIG.CHLD) === ((r.options & W.CLONE) !== 0)
+}
+
+/** The same at the threads it traces: id of one with news, or 0. */
+function lookAtTraced(pm: Pm, t: Task): number {
+  const r = t.request
+  for (const x of pm.tasks.values()) {
+    const { trace } = x
+    if (trace === null || trace.report === 0 || trace.listening || !mayAskFor(pm, t, trace.tracer, x.tid, x.process.pgrp)) continue
+    write(pm, t, x.tid, x.cred.uid, (trace.report << 8) | 0x7f, CLD.TRAPPED, trace.report, usageOf(pm, x.process))
+    if ((r.options & W.NOWAIT) === 0) trace.report = 0
+    return x.tid
+  }
+  if ((r.options & W.EXITED) === 0) return 0
+  for (const g of pm.ghosts) {
+    if (!mayAskFor(pm, t, g.tracer, g.tid, g.pgrp)) continue
+    const killed = (g.status & 0x7f) !== 0
+    write(pm, t, g.tid, g.uid, g.status, killed ? CLD.KILLED : CLD.EXITED, killed ? g.status & 0x7f : g.status >> 8, { user: 0, system: 0 })
+    if ((r.options & W.NOWAIT) === 0) pm.ghosts.splice(pm.ghosts.indexOf(g), 1)
+    return g.tid
+  }
+  for (const p of pm.processes.values()) {
+    if (p.tracer === 0 || p.state !== STATE.ZOMBIE || p.parent === t.process || !mayAskFor(pm, t, p.tracer, p.pid, p.pgrp)) continue
+    report(pm, t, p, p.status, endCode(p), endStatus(p), usageOf(pm, p))
+    if ((r.options & W.NOWAIT) === 0) releaseZombie(pm, p)
+    return p.pid
+  }
+  return 0
+}
+/** Is a thread traced by `tracer` one that t waits for? __WCLONE and the like don't matter here. */
+function mayAskFor(pm: Pm, t: Task, tracer: number, tid: number, pgrp: number): boolean {
+  const r = t.request
+  const by = pm.tasks.get(tracer)
+  if (by?.process !== t.process || ((r.options & W.NOTHREAD) !== 0 && by !== t)) return false
+  return r.idType === P.ALL || (r.idType === P.PID ? tid === r.id : pgrp === r.id)
+}
+function tracesAny(pm: Pm, t: Task): boolean {
+  for (const x of pm.tasks.values())
+    if (x.trace !== null && mayAskFor(pm, t, x.trace.tracer, x.tid, x.process.pgrp)) return true
+  for (const p of pm.processes.values()) if (p.tracer !== 0 && mayAskFor(pm, t, p.tracer, p.pid, p.pgrp)) return true
+  return pm.ghosts.some(g => mayAskFor(pm, t, g.tracer, g.tid, g.pgrp))
 }
 
 function takeZombie(pm: Pm, t: Task, p: Process): number {
@@ -138,13 +183,16 @@ function takeContinue(pm: Pm, t: Task, p: Process): number {
   return p.pid
 }
 function report(pm: Pm, t: Task, p: Process, status: number, code: number, detail: number, usage: Usage): void {
+  write(pm, t, p.pid, p.leader.cred.uid, status, code, detail, usage)
+}
+function write(pm: Pm, t: Task, pid: number, uid: number, status: number, code: number, detail: number, usage: Usage): void {
   const r = t.request
   if (r.statusAt >= 0) pm.sys.view.setInt32(r.statusAt, status, true)
   if (r.usageAt >= 0) writeUsage(pm, r.usageAt, usage)
   if (r.infoAt < 0) return
   const i = info(SIG.CHLD, code)
-  i[SIGINFO.PID >> 2] = p.pid
-  i[SIGINFO.UID >> 2] = p.leader.cred.uid
+  i[SIGINFO.PID >> 2] = pid
+  i[SIGINFO.UID >> 2] = uid
   i[SIGINFO.STATUS >> 2] = detail
   writeInfo(pm, r.infoAt, i)
 }
@@ -159,7 +207,7 @@ function endStatus(p: Process): number {
 
 // ---- news ----
 
-function childInfo(pm: Pm, p: Process, signo: number, code: number, detail: number): Int32Array {
+export function childInfo(pm: Pm, p: Process, signo: number, code: number, detail: number): Int32Array {
   const i = info(signo, code)
   const usage = usageOf(pm, p)
   i[SIGINFO.PID >> 2] = p.pid
@@ -183,7 +231,14 @@ export function childEnded(pm: Pm, p: Process): void {
   const { parent, exitSignal } = p
   let unwanted = parent === pm.init
   let quiet = unwanted || exitSignal === 0
-  if (exitSignal === SIG.CHLD && !unwanted) {
+  const tracer = pm.tasks.get(p.tracer)?.process
+  if (tracer !== undefined && tracer !== parent) {
+    // its tracer hears of it, and its parent when that has waited for it, or is gone
+    wakeWaiters(pm, tracer)
+    send(pm, tracer, null, childInfo(pm, p, SIG.CHLD, endCode(p), endStatus(p)))
+    return
+  }
+  if (exitSignal === SIG.CHLD && !unwanted && tracer === undefined) {
     quiet = handlerOf(parent, SIG.CHLD) === SIG_IGN
     unwanted = quiet || (flagsOf(parent, SIG.CHLD) & SA.NOCLDWAIT) !== 0
   }
