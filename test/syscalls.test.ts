@@ -387,6 +387,7 @@ describe('chunks', () => {
       'recvfrom',
       'sendmsg',
       'recvmsg',
+      'vmsplice',
       'preadv',
       'pwritev',
       'recvmmsg',

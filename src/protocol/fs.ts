@@ -82,6 +82,7 @@ export const fsCalls = {
   SYNC_FILE_RANGE: [LINUX + 277, 'fd offset n flags'],
   SPLICE: [LINUX + 275, 'in inoff<> out outoff<> len flags'],
   TEE: [LINUX + 276, 'in out len flags'],
+  VMSPLICE: [LINUX + 278, 'fd buf< len flags piece'], // to a pipe
   SYNCFS: [LINUX + 306, 'fd'],
   MEMFD_CREATE: [LINUX + 319, 'name< flags'],
   COPY_FILE_RANGE: [LINUX + 326, 'in inoff<> out outoff<> len flags'],

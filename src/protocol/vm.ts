@@ -54,6 +54,8 @@ export const vmCalls = {
   OBJECT: [MOL + 205, 'endpoint address'],
   /** Does the address space hold memory another process may see (shared mappings)? 1 yes. */
   SHARES: [MOL + 224, 'endpoint'],
+  /** Shared mappings of a file that are writable or may be made so: how many there are. */
+  WRITERS: [MOL + 225, 'dev ino'],
   // -- from who looks into a process or makes one anew (PM, FS, MACHINE); not from guests --
   /** The region `address` lies in, or the first above it, as a REGION record → 1, 0: none. */
   REGION: [MOL + 206, 'endpoint address record>'],

@@ -324,7 +324,7 @@ export const SYSCALLS: readonly Row[] = [
   [275, 'splice', 'fd_in:fd off_in:<>off? fd_out:fd off_out:<>off? len:size flags:|splice', 'FS.SPLICE'],
   [276, 'tee', 'fd_in:fd fd_out:fd len:size flags:|splice', 'FS.TEE'],
   [277, 'sync_file_range', 'fd offset:off nbytes:off flags:|sync_range', 'FS.SYNC_FILE_RANGE'],
-  [278, 'vmsplice', 'fd iov:addr nr_segs:size flags:|splice', 'ENOSYS', '', 'pages of a guest are not given away; writev instead'],
+  [278, 'vmsplice', 'fd iov:<iov[nr_segs] nr_segs:size flags:|splice', 'FS.VMSPLICE', 'fd iov iov.len flags iov.piece', 'into pipes alone (EBADF), and by copying'],
   [279, 'move_pages', 'pid count:ulong pages:addr nodes:addr status:addr flags:hex', 'ENOSYS', '', NUMA],
   [280, 'utimensat', 'dirfd path:path? times:<timespec2? flags:|at', 'FS.UTIME', 'dirfd path times flags 0'],
   [281, 'epoll_pwait', 'epfd:fd events:>epoll_event[maxevents] maxevents:int timeout:int sigmask:<sigset? sigsetsize:size', 'FS.EPOLL_WAIT', '?sigsetsize.sigset ?maxevents.events epfd events maxevents timeout.ms sigmask'],

@@ -5,6 +5,7 @@ import type { HostFiles } from './hostfiles.ts'
 import { emptyStat } from './hosttree.ts'
 import type { Node, NodeRecord } from './node.ts'
 import type { Overlay } from './overlay.ts'
+import { SEAL } from './seals.ts'
 import { type DataFile, newDataFile } from './smallfile.ts'
 import type { Store } from './store.ts'
 
@@ -82,6 +83,7 @@ export function truncateData(fs: Overlay, node: Node, size: number): number {
     if (r < 0) return r
   }
   if (size === record.size) return 0
+  if ((node.seals & (size < record.size ? SEAL.SHRINK : SEAL.GROW)) !== 0) return -E.PERM
   const data = dataOf(record)
   const r = fs.store.truncate(data, size)
   if (r < 0) return r

@@ -6,13 +6,17 @@ import type { CallVector } from '../../lib/server.ts'
 import { FS } from '../../protocol/fs.ts'
 import { closeFd, copyTable, dropTable, getFile, giveBack, installFile, installPair } from './filedes.ts'
 import type { Fproc, OpenFile } from './inode.ts'
+import type { Node } from './node.ts'
 import { textAt } from './path.ts'
 import { makePipe } from './pipe.ts'
+import { SEAL } from './seals.ts'
 import { dropFile, type FsState, fprocOf, newFile } from './state.ts'
 
 const CLOSE_RANGE_UNSHARE = 2
 const CLOSE_RANGE_CLOEXEC = 4
-const MFD = { CLOEXEC: 1, ALLOW_SEALING: 2, NOEXEC_SEAL: 8, EXEC: 0x10 } as const
+const MFD = { CLOEXEC: 1, ALLOW_SEALING: 2, HUGETLB: 4, NOEXEC_SEAL: 8, EXEC: 0x10 } as const
+/** Of MFD_HUGETLB: log2 of the page size. */
+const MFD_HUGE_SIZE = 0xfc000000
 const MEMFD_NAME_MAX = 249
 
 /** A further descriptor ≥ from for `file`. */
@@ -89,7 +93,7 @@ function pipe(state: FsState, m: Message, from: number): number {
   if (fproc === undefined) return -E.SRCH
   if ((flags & ~(O.CLOEXEC | O.NONBLOCK | O.DIRECT)) !== 0) return -E.INVAL
   if (high(m, 0) < 8) return -E.FAULT
-  const ends = makePipe(state, fproc, flags & O.NONBLOCK)
+  const ends = makePipe(state, fproc, flags & (O.NONBLOCK | O.DIRECT))
   if (typeof ends === 'number') return ends
   const r = installPair(fproc, ends.read, ends.write, (flags & O.CLOEXEC) !== 0, pair)
   if (r < 0) {
@@ -102,20 +106,25 @@ function pipe(state: FsState, m: Message, from: number): number {
   return 0
 }
 
-/** A file without a name on the machine's own memfs. Sealing isn't offered: such a file can't be made with MFD_ALLOW_SEALING's seals. */
+/** A file without a name on the machine's own memfs. */
 function memfdCreate(state: FsState, m: Message, from: number): number {
   const fproc = fprocOf(state, from)
   const flags = uint(m, 1)
   if (fproc === undefined) return -E.SRCH
-  if ((flags & ~(MFD.CLOEXEC | MFD.ALLOW_SEALING | MFD.NOEXEC_SEAL | MFD.EXEC)) !== 0) return -E.INVAL
+  const huge = (flags & MFD.HUGETLB) !== 0
+  const known = MFD.CLOEXEC | MFD.ALLOW_SEALING | MFD.NOEXEC_SEAL | MFD.EXEC | MFD.HUGETLB | (huge ? MFD_HUGE_SIZE : 0)
+  if ((flags & ~known) !== 0) return -E.INVAL
   if ((flags & MFD.EXEC) !== 0 && (flags & MFD.NOEXEC_SEAL) !== 0) return -E.INVAL
   const name = textAt(state.sys.mem, int(m, 0), high(m, 0))
   if (name.length > MEMFD_NAME_MAX) return -E.INVAL
+  if (huge) return -E.NODEV // no huge pages here
   if (state.openFiles >= state.maxFiles) return -E.NFILE
   const fs = state.memfd
-  const mode = (flags & MFD.NOEXEC_SEAL) !== 0 ? 0o666 : 0o777
+  const sealed = (flags & MFD.NOEXEC_SEAL) !== 0
+  const mode = sealed ? 0o666 : 0o777
   const inode = fs.tmpfile(fs.root, 0o100000 | mode, fproc.cred.fsuid, fproc.cred.fsgid, false)
   if (typeof inode === 'number') return inode
+  ;(inode as Node).seals = sealed ? SEAL.EXEC : (flags & MFD.ALLOW_SEALING) !== 0 ? 0 : SEAL.SEAL
   const ops = fs.open(inode, O.RDWR, fproc.cred)
   if (typeof ops === 'number') return ops
   const file = newFile(state, inode, O.RDWR | O.LARGEFILE, `/memfd:${name} (deleted)`, ops, 0, null)

@@ -12,6 +12,7 @@ import type { Fproc, OpenFile } from './inode.ts'
 import { EOF, LOCK, setFlock, setLock, testLock } from './locks.ts'
 import { hasCapability } from './permission.ts'
 import { pipeOf, setPipeSize } from './pipe.ts'
+import { addSeals, getSeals } from './seals.ts'
 import { type FsState, fprocOf } from './state.ts'
 
 export const F = {
@@ -44,7 +45,6 @@ export const F = {
 } as const
 const SETTABLE = O.APPEND | O.ASYNC | O.DIRECT | O.NOATIME | O.NONBLOCK
 const FD_CLOEXEC = 1
-const F_SEAL_SEAL = 1
 const F_OWNER_PGRP = 2
 const NSIG = 64
 const CAP_SYS_RESOURCE = 24
@@ -118,9 +118,9 @@ function command(
     case F.SETLEASE:
       return arg === LOCK.NONE ? -E.AGAIN : -E.INVAL
     case F.GET_SEALS:
-      return file.inode.fs === state.memfd ? F_SEAL_SEAL : -E.INVAL
+      return getSeals(state, file)
     case F.ADD_SEALS:
-      return file.inode.fs === state.memfd ? -E.PERM : -E.INVAL
+      return addSeals(state, file, arg)
   }
   return owner(state, m, file, cmd, arg)
 }

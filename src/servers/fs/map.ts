@@ -8,6 +8,7 @@ import { getIo } from './filedes.ts'
 import { emptyStat } from './hosttree.ts'
 import { MEM, MEM_MAJOR } from './memdev.ts'
 import { putText } from './path.ts'
+import { SEAL_WRITES, sealsOf } from './seals.ts'
 import { type FsState, fprocOf } from './state.ts'
 
 const PROT_WRITE = 2
@@ -35,10 +36,13 @@ function map(state: FsState, m: Message): number {
     return 0
   }
   if (!isRegular(inode.mode) || file.ops.hostFile === undefined) return -E.NODEV
-  const handle = file.ops.hostFile(file, shared && mode === O.RDWR)
+  const sealed = (sealsOf(state, inode) & SEAL_WRITES) !== 0
+  if (sealed && shared && (prot & PROT_WRITE) !== 0) return -E.PERM
+  const writable = shared && mode === O.RDWR && !sealed
+  const handle = file.ops.hostFile(file, writable)
   if (handle < 0) return handle
   const known = inode.fs.getattr(inode, scratch) === 0
-  setInt(m, 1, shared && mode === O.RDWR ? WRITABLE : 0)
+  setInt(m, 1, writable ? WRITABLE : 0)
   setLong(m, 2, inode.ino)
   setLong(m, 3, known ? scratch.dev : inode.fs.dev)
   const name = file.path.slice(0, Math.max(0, room - 1))

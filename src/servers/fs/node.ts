@@ -80,6 +80,8 @@ export class Node implements Inode {
   used = false
   /** No longer what its entry stands for: evicted, or removed. */
   gone = false
+  /** A memfd's: SEAL of seals.ts. */
+  seals = 0
   /** Made by the machine to mount on, not a change of the guest's. */
   implied = false
 

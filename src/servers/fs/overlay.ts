@@ -13,6 +13,7 @@ import { Lower } from './lower.ts'
 import { Node, type NodeRecord, newRecord, own, pin, recordOf, setEntry, touchChange, touchModify } from './node.ts'
 import { regularOps } from './regular.ts'
 import { addLink, countSubdirectory, removeDirectory, renameName, unlinkName } from './rename.ts'
+import { SEAL } from './seals.ts'
 import { countPages } from './smallfile.ts'
 import type { Store } from './store.ts'
 import { getNodeXattr, listNodeXattrs, removeNodeXattr, setNodeXattr } from './xattr.ts'
@@ -265,6 +266,8 @@ export class Overlay implements FsType {
 
   setattr(inode: Inode, change: Parameters<FsType['setattr']>[1]): number {
     const node = inode as Node
+    if ((node.seals & SEAL.EXEC) !== 0 && change.mode !== undefined && ((change.mode ^ node.mode) & S.IXUGO) !== 0)
+      return -E.PERM
     const r = this.copyUp(node)
     if (r < 0) return r
     const record = own(node)

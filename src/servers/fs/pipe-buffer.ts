@@ -1,8 +1,10 @@
 // What a pipe holds: a ring of bytes, counted in pages as Linux's pipe buffers are (fs/pipe.c). A write fills pages of its own, but its
 // odd bytes may join the last page; a page is free again when all its bytes are read. So how much fits depends on how it was written,
 // and a write of up to PIPE_BUF bytes goes in whole or not at all.
-// Invariants: the pages' lengths add up to `used`; `count` ≤ pages.length; `size` is pages.length pages.
+// A page may be a packet (pipe2(2), O_DIRECT): a read ends with it, and what it doesn't take of it is lost.
+// Invariants: the pages' lengths add up to `used`; `count` ≤ pages.length; `size` is pages.length pages; `packets` of them are packets.
 export const PAGE = 4096
+const PACKET = 0x8000
 /** Fewer bytes go one by one: a view to copy by costs more, and is garbage. */
 const FEW = 128
 
@@ -12,8 +14,9 @@ export interface PipeBuffer {
   size: number
   head: number
   used: number
-  /** Bytes left in each page in use: `count` of them from `first` on, around. */
+  /** Bytes left in each page in use, with PACKET: `count` of them from `first` on, around. */
   pages: Uint16Array
+  packets: number
   first: number
   count: number
   /** Where the last page's bytes end in it. */
@@ -21,7 +24,7 @@ export interface PipeBuffer {
 }
 
 export function newBuffer(size: number): PipeBuffer {
-  return { ring: null, size, head: 0, used: 0, pages: new Uint16Array(size / PAGE), first: 0, count: 0, end: 0 }
+  return { ring: null, size, head: 0, used: 0, pages: new Uint16Array(size / PAGE), packets: 0, first: 0, count: 0, end: 0 }
 }
 /** No page is free: poll shows no room. */
 export function isFull(b: PipeBuffer): boolean {
@@ -39,15 +42,30 @@ export function peek(b: PipeBuffer, mem: Uint8Array, at: number, bytes: number):
   copy(mem, at, ring, b.head, run)
   if (run < bytes) copy(mem, at + run, ring, 0, bytes - run)
 }
+/** What a read of `len` bytes gets, when there are packets: up to and with the first of them. It leaves `bytes` and drops `gone`. */
+export function portion(b: PipeBuffer, len: number, out: { bytes: number; gone: number }): void {
+  out.bytes = 0
+  out.gone = 0
+  for (let i = 0; i < b.count && out.bytes < len; i++) {
+    const page = b.pages[(b.first + i) % b.pages.length] as number
+    const held = page & ~PACKET
+    const some = Math.min(held, len - out.bytes)
+    out.bytes += some
+    out.gone += page > held ? held : some
+    if (page > held) return
+  }
+}
 /** Drop the first `bytes` bytes. */
 export function skip(b: PipeBuffer, bytes: number): void {
   let left = bytes
   while (left > 0) {
-    const held = b.pages[b.first] as number
+    const page = b.pages[b.first] as number
+    const held = page & ~PACKET
     if (held > left) {
-      b.pages[b.first] = held - left
+      b.pages[b.first] = page - left
       break
     }
+    if (page > held) b.packets--
     left -= held
     b.first = b.first + 1 === b.pages.length ? 0 : b.first + 1
     b.count--
@@ -56,9 +74,9 @@ export function skip(b: PipeBuffer, bytes: number): void {
   b.head = b.used === 0 ? 0 : (b.head + bytes) % b.size
 }
 
-/** Put back `bytes` bytes just taken, in front of the rest, if there is still room for them. The pages are filled anew. */
+/** Put back `bytes` bytes just taken, in front of the rest, if there is still room for them and no packets. The pages are filled anew. */
 export function unskip(b: PipeBuffer, mem: Uint8Array, at: number, bytes: number): void {
-  if (b.ring === null || bytes > b.size - b.used) return
+  if (b.ring === null || bytes > b.size - b.used || b.packets > 0) return
   const ring = new Uint8Array(b.size)
   ring.set(mem.subarray(at, at + bytes))
   if (b.used > 0) peek(b, ring, bytes, b.used)
@@ -72,12 +90,19 @@ export function unskip(b: PipeBuffer, mem: Uint8Array, at: number, bytes: number
   b.pages[b.count - 1] = b.end
 }
 
-/** Take in what fits of `len` bytes at `at`. join: a write's first attempt, whose odd bytes may go to the last page. → bytes taken.
- *  `ring` must be there. */
-export function put(b: PipeBuffer, mem: Uint8Array, at: number, len: number, join: boolean): number {
+/** Take in what fits of `len` bytes at `at`. join: a write's first attempt, whose odd bytes may go to the last page; packet: each page
+ *  is one. → bytes taken. `ring` must be there. */
+export function put(
+  b: PipeBuffer,
+  mem: Uint8Array,
+  at: number,
+  len: number,
+  join: boolean,
+  packet: boolean,
+): number {
   let bytes = 0
   const odd = len % PAGE
-  if (join && odd > 0 && b.count > 0 && b.end + odd <= PAGE) {
+  if (join && !packet && odd > 0 && b.count > 0 && b.end + odd <= PAGE) {
     const last = (b.first + b.count - 1) % b.pages.length
     b.pages[last] = (b.pages[last] as number) + odd
     b.end += odd
@@ -85,8 +110,9 @@ export function put(b: PipeBuffer, mem: Uint8Array, at: number, len: number, joi
   }
   while (bytes < len && b.count < b.pages.length) {
     const chunk = Math.min(PAGE, len - bytes)
-    b.pages[(b.first + b.count++) % b.pages.length] = chunk
-    b.end = chunk
+    b.pages[(b.first + b.count++) % b.pages.length] = packet ? chunk | PACKET : chunk
+    if (packet) b.packets++
+    b.end = packet ? PAGE : chunk
     bytes += chunk
   }
   const tail = (b.head + b.used) % b.size

@@ -8,7 +8,7 @@ import { POLL, READABLE, WRITABLE } from '../../abi/poll.ts'
 import { anonInode } from './anon.ts'
 import { installFile } from './filedes.ts'
 import type { Caller, FileOps, Fproc, Inode, OpenFile, WaitQueue } from './inode.ts'
-import { isFull, newBuffer, PAGE, type PipeBuffer, peek, put, resize, skip, unskip } from './pipe-buffer.ts'
+import { isFull, newBuffer, PAGE, type PipeBuffer, peek, portion, put, resize, skip, unskip } from './pipe-buffer.ts'
 import { wake } from './poll.ts'
 import { dropFile, type FsState, newFile, type Row, resume, suspend, WAIT } from './state.ts'
 
@@ -71,6 +71,7 @@ function readPipe(file: OpenFile, at: number, len: number, _position: number, ca
   const { state, pipe } = file.priv as OpenPipe
   if (len === 0) return 0
   const { buffer } = pipe
+  if (buffer.packets > 0) return readPacket(state, pipe, at, len)
   if (buffer.used > 0) {
     const bytes = Math.min(len, buffer.used)
     peek(buffer, state.sys.mem, at, bytes)
@@ -84,6 +85,18 @@ function readPipe(file: OpenFile, at: number, len: number, _position: number, ca
   return SUSPEND
 }
 
+const part = { bytes: 0, gone: 0 }
+function readPacket(state: FsState, pipe: Pipe, at: number, len: number): number {
+  portion(pipe.buffer, len, part)
+  const { bytes, gone } = part
+  peek(pipe.buffer, state.sys.mem, at, bytes)
+  skipPipe(state, pipe, gone)
+  return bytes
+}
+
+/** O_DIRECT on a pipe: writes are packets. */
+const writesPackets = (file: OpenFile): boolean => (file.flags & O.DIRECT) !== 0
+
 function writePipe(file: OpenFile, at: number, len: number, _position: number, caller: Caller): number {
   const { state, pipe } = file.priv as OpenPipe
   if (len === 0) return 0
@@ -91,7 +104,7 @@ function writePipe(file: OpenFile, at: number, len: number, _position: number, c
     state.sys.kill(caller.endpoint, SIGPIPE)
     return -E.PIPE
   }
-  const done = transfer(state, pipe, at, len, 0, true)
+  const done = transfer(state, pipe, at, len, 0, true, writesPackets(file))
   if (done > 0 && pipe.waiters.length > 0) wake(state, pipe, READABLE)
   if (done === len) return done
   if (caller.nonblock) return done > 0 ? done : -E.AGAIN
@@ -101,14 +114,22 @@ function writePipe(file: OpenFile, at: number, len: number, _position: number, c
 }
 
 /** Move what goes of a write of `len` bytes, `done` of them moved before: first to blocked readers, then into the buffer. → done */
-function transfer(state: FsState, pipe: Pipe, at: number, len: number, done: number, first: boolean): number {
+function transfer(
+  state: FsState,
+  pipe: Pipe,
+  at: number,
+  len: number,
+  done: number,
+  first: boolean,
+  packet: boolean,
+): number {
   const { buffer } = pipe
   const { mem } = state.sys
   while (pipe.reading.length > 0 && done < len) {
     const row = state.rows[pipe.reading.shift() as number] as Row
-    const bytes = Math.min(row.len, len - done, buffer.size)
+    const bytes = Math.min(row.len, len - done, packet ? PAGE : buffer.size)
     mem.copyWithin(row.at, at + done, at + done + bytes)
-    done += bytes
+    done += packet ? Math.min(PAGE, len - done) : bytes
     resume(state, row, bytes)
   }
   if (done === len) return done
@@ -116,7 +137,7 @@ function transfer(state: FsState, pipe: Pipe, at: number, len: number, done: num
     buffer.ring = new Uint8Array(buffer.size)
     state.pipeBytes += buffer.size
   }
-  return done + put(buffer, mem, at + done, len - done, first)
+  return done + put(buffer, mem, at + done, len - done, first, packet)
 }
 
 /** Room has appeared: blocked writers go on, oldest first, until one doesn't fit. */
@@ -124,7 +145,7 @@ function pumpWriters(state: FsState, pipe: Pipe): void {
   let moved = false
   while (pipe.writing.length > 0) {
     const row = state.rows[pipe.writing[0] as number] as Row
-    const done = transfer(state, pipe, row.at, row.len, row.done, false)
+    const done = transfer(state, pipe, row.at, row.len, row.done, false, writesPackets(row.file as OpenFile))
     moved ||= done > row.done
     row.done = done
     if (done < row.len) break
@@ -216,7 +237,7 @@ export function makePipe(state: FsState, fproc: Fproc, flags: number): { read: O
   const inode = anonInode(state, S.IFIFO | 0o600, fproc.cred.fsuid, fproc.cred.fsgid, 0)
   const pipe = newPipe(state, inode)
   state.pipes.set(inode, pipe)
-  const read = openEnd(state, pipe, O.RDONLY | flags, `pipe:[${inode.ino}]`, 0)
+  const read = openEnd(state, pipe, O.RDONLY | (flags & ~O.DIRECT), `pipe:[${inode.ino}]`, 0)
   const write = openEnd(state, pipe, O.WRONLY | flags, `pipe:[${inode.ino}]`, 0)
   return { read, write }
 }

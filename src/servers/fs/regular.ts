@@ -2,7 +2,7 @@
 // through the node, so a file opened before copy-up reads the copied data afterwards.
 // Invariant: record.size is the size of the data file (no data file: 0), unless the data are still the lower file's.
 import { E } from '../../abi/errno.ts'
-import { CAP, O, S, SEEK } from '../../abi/fcntl.ts'
+import { CAP, FALLOC, O, S, SEEK } from '../../abi/fcntl.ts'
 import { dataOf, truncateData } from './copyup.ts'
 import { emptyStat } from './hosttree.ts'
 import type { Credentials, FileOps, OpenFile } from './inode.ts'
@@ -10,6 +10,7 @@ import type { Lower } from './lower.ts'
 import { type Node, type NodeRecord, touchAccess, touchModify } from './node.ts'
 import type { Overlay } from './overlay.ts'
 import { hasCapability } from './permission.ts'
+import { SEAL, SEAL_WRITES } from './seals.ts'
 
 /** Make the data the workspace's own, to be changed: 0 or -errno. */
 function prepare(fs: Overlay, node: Node): number {
@@ -27,10 +28,18 @@ function read(f: OpenFile, at: number, len: number, position: number): number {
   return fd < 0 ? fd : fs.store.host.pread(fd, at, len, position)
 }
 
+/** Do seals forbid writing up to `end`? */
+function refuses(node: Node, end: number): boolean {
+  return (node.seals & SEAL_WRITES) !== 0 || ((node.seals & SEAL.GROW) !== 0 && end > (node.record?.size ?? 0))
+}
+function refusesGrowth(node: Node, mode: number, end: number): boolean {
+  return (mode & FALLOC.KEEP_SIZE) === 0 && (node.seals & SEAL.GROW) !== 0 && end > (node.record?.size ?? 0)
+}
 function write(f: OpenFile, at: number, len: number, position: number): number {
   const node = f.inode as Node
   const fs = node.fs as Overlay
   if (len === 0) return 0
+  if (node.seals !== 0 && refuses(node, position + len)) return -E.PERM
   const r = prepare(fs, node)
   if (r < 0) return r
   const record = node.record as NodeRecord
@@ -107,6 +116,8 @@ function writable(fs: Overlay, node: Node): number {
 function fallocate(f: OpenFile, mode: number, offset: number, len: number): number {
   const node = f.inode as Node
   const fs = node.fs as Overlay
+  if (node.seals !== 0 && (mode & FALLOC.PUNCH_HOLE ? (node.seals & SEAL_WRITES) !== 0 : refusesGrowth(node, mode, offset + len)))
+    return -E.PERM
   const fd = writable(fs, node)
   if (fd < 0) return fd
   if (fs.store.room(len) < len && (mode & 2) === 0) return -E.NOSPC

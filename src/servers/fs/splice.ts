@@ -8,7 +8,7 @@ import { IN } from '../../abi/inotify.ts'
 import { high, int, long, type Message, SUSPEND, slotOf, uint } from '../../abi/message.ts'
 import type { CallVector } from '../../lib/server.ts'
 import { FS } from '../../protocol/fs.ts'
-import { sizeOf } from './extent.ts'
+import { FILE_MAX, sizeOf } from './extent.ts'
 import { getIo } from './filedes.ts'
 import type { Fproc, OpenFile, WaitQueue } from './inode.ts'
 import { notifyFile } from './notify.ts'
@@ -61,12 +61,17 @@ function step(state: FsState, move: Move, most: number, endpoint: number): numbe
   let bytes = most
   if (out !== null && out.readers > 0) {
     if (isFull(out.buffer)) return PENDING_OUT
-    bytes = Math.min(bytes, (out.buffer.pages.length - out.buffer.count) * PAGE)
+    // a file's pages go in as they are: the first from where it is begun
+    const skipped = isRegular(move.from.inode.mode) ? positionOf(move) % PAGE : 0
+    bytes = Math.min(bytes, (out.buffer.pages.length - out.buffer.count) * PAGE - skipped)
   }
   const source = pipeOf(move.from)
   const got = source !== null ? peek(state, source, bytes) : fetch(state, move, bytes, endpoint)
   if (got <= 0) return got
   return store(state, move, source, got, endpoint)
+}
+function positionOf(move: Move): number {
+  return move.fromAt >= 0 ? move.fromAt : move.from.pos
 }
 function peek(state: FsState, source: Pipe, bytes: number): number {
   if (source.buffer.used > 0) return peekPipe(state, source, state.sys.buffer, bytes)
@@ -74,7 +79,8 @@ function peek(state: FsState, source: Pipe, bytes: number): number {
 }
 function fetch(state: FsState, move: Move, bytes: number, endpoint: number): number {
   const caller = callerOf(state, endpoint, true, 0, bytes)
-  const pos = move.fromAt >= 0 ? move.fromAt : move.from.pos
+  const pos = positionOf(move)
+  if (pos > FILE_MAX) return 0
   const got = move.from.ops.read(move.from, state.sys.buffer, bytes, pos, caller)
   return got === -E.AGAIN ? PENDING_IN : got
 }
@@ -217,7 +223,7 @@ function splice(state: FsState, m: Message, endpoint: number): number {
   const sink = pipeOf(to)
   const fromGrant = offsetGrant(m, 1)
   const toGrant = offsetGrant(m, 3)
-  if (source === null && sink === null) return -E.INVAL
+  if ((source === null && sink === null) || isDirectory(from.inode.mode)) return -E.INVAL
   if ((fromGrant >= 0 && from.pos < 0) || (toGrant >= 0 && to.pos < 0)) return -E.SPIPE
   if (source === sink || (sink === null && (to.flags & O.APPEND) !== 0) || len < 0) return -E.INVAL
   const move = newMove(state, fproc, from, to, fromGrant, toGrant, len)
@@ -242,6 +248,19 @@ function tee(state: FsState, m: Message, endpoint: number): number {
   return start(state, move, endpoint)
 }
 
+/** Bytes of a guest's memory into a pipe: copied, not given away. */
+function vmsplice(state: FsState, m: Message, endpoint: number): number {
+  const flags = int(m, 3)
+  if ((flags & ~SPLICE_F_ALL) !== 0) return -E.INVAL
+  const fproc = fprocOf(state, endpoint)
+  const file = fproc === undefined ? null : getIo(fproc, int(m, 0))
+  if (file === null || pipeOf(file) === null || !writes(file)) return -E.BADF
+  if (long(m, 2) <= 0) return long(m, 2)
+  const nonblock = (flags & SPLICE_F_NONBLOCK) !== 0 || (file.flags & O.NONBLOCK) !== 0
+  const caller = callerOf(state, endpoint, nonblock, int(m, 4), high(m, 4))
+  return file.ops.write(file, int(m, 1), Math.min(long(m, 2), high(m, 1)), -1, caller)
+}
+
 function copyFileRange(state: FsState, m: Message, endpoint: number): number {
   const fproc = fprocOf(state, endpoint)
   if (fproc === undefined) return -E.SRCH
@@ -254,7 +273,7 @@ function copyFileRange(state: FsState, m: Message, endpoint: number): number {
   if (!isRegular(from.inode.mode) || !isRegular(to.inode.mode)) return -E.INVAL
   if (!reads(from) || !writes(to) || (to.flags & O.APPEND) !== 0) return -E.BADF
   const move = newMove(state, fproc, from, to, offsetGrant(m, 1), offsetGrant(m, 3), Math.max(len, 0))
-  if ((move.fromGrant >= 0 && move.fromAt < 0) || (move.toGrant >= 0 && move.toAt < 0)) return -E.INVAL
+  if ((move.fromGrant >= 0 && move.fromAt < 0) || (move.toGrant >= 0 && move.toAt < 0)) return -E.OVERFLOW
   const fromPos = move.fromAt >= 0 ? move.fromAt : from.pos
   const toPos = move.toAt >= 0 ? move.toAt : to.pos
   if (from.inode === to.inode && fromPos < toPos + move.left && toPos < fromPos + move.left) return -E.INVAL
@@ -266,6 +285,7 @@ export function spliceCalls(state: FsState): CallVector {
     [FS.SENDFILE]: (m, from) => sendfile(state, m, from),
     [FS.SPLICE]: (m, from) => splice(state, m, from),
     [FS.TEE]: (m, from) => tee(state, m, from),
+    [FS.VMSPLICE]: (m, from) => vmsplice(state, m, from),
     [FS.COPY_FILE_RANGE]: (m, from) => copyFileRange(state, m, from),
   }
 }

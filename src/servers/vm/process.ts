@@ -72,6 +72,16 @@ export function processCalls(state: State): CallVector {
     const space = state.row(int(m, 0))?.space
     return space?.regions.some(r => (r.flags & R.SHARED) !== 0) ? 1 : 0
   }
+  function WRITERS(m: Message): number {
+    const dev = ulong(m, 0)
+    const ino = ulong(m, 1)
+    const spaces = new Set(state.rows.map(row => row?.space))
+    let count = 0
+    for (const space of spaces)
+      for (const r of space?.regions ?? [])
+        if ((r.flags & (R.SHARED | R.READONLY)) === R.SHARED && r.backing?.ino === ino && r.backing.dev === dev) count++
+    return count
+  }
   function PING(m: Message): number {
     setInt(m, 1, 0)
     return 0
@@ -84,6 +94,7 @@ export function processCalls(state: State): CallVector {
     [VM.PATCHABLE]: PATCHABLE,
     [VM.OBJECT]: OBJECT,
     [VM.SHARES]: SHARES,
+    [VM.WRITERS]: WRITERS,
     [COMMON_CALL.GONE]: EXIT,
     [COMMON_CALL.CANCEL]: () => 0,
     [COMMON_CALL.PING]: PING,
