@@ -17,6 +17,7 @@
 #include <asm/unistd.h>
 #include <linux/audit.h>
 #include <linux/futex.h>
+#include <linux/membarrier.h>
 #include <linux/prctl.h>
 #include <linux/sched.h>
 #include <linux/seccomp.h>
@@ -61,6 +62,12 @@ static void end(struct program *p, unsigned block) {
   p->code[block - 1].jf = p->length - block;
 }
 
+// The same for one bit: what stands in the block must end in an answer. The accumulator stays.
+static unsigned begin_bit(struct program *p, unsigned k) {
+  emit(p, BPF_JMP | BPF_JSET | BPF_K, 0, 0, k);
+  return p->length;
+}
+
 static void need_argument(struct program *p, int i, unsigned long value) {
   load(p, ARG_HIGH(i)), need_equal(p, HIGH(value));
   load(p, ARG_LOW(i)), need_equal(p, LOW(value));
@@ -86,10 +93,10 @@ static void need_guest_range(struct program *p, int address, int length) {
 
 // mmap, munmap, mprotect, madvise, mremap: the guest may do as it likes with its own part of the address space and no other, so
 // the stub, the info page, the stacks and the channels stay what they are. File mappings need a descriptor, and a process has
-// only those it was passed. MAP_FIXED, since the host must not choose a place. No huge-page pool, no locked memory.
+// only those it was passed. MAP_FIXED, since the host must not choose a place. No huge-page pool, no locked memory; and nothing that
+// RLIMIT_DATA, which follows what VM has granted (src/container/linux/allowance.ts), doesn't count: no MAP_GROWSDOWN, no shared zeroes.
 static void memory_rules(struct program *p) {
-  const unsigned maps = MAP_SHARED | MAP_PRIVATE | MAP_FIXED | MAP_ANONYMOUS | MAP_NORESERVE | MAP_POPULATE | MAP_STACK | MAP_GROWSDOWN |
-                        MAP_DENYWRITE | MAP_EXECUTABLE;
+  const unsigned maps = MAP_SHARED | MAP_PRIVATE | MAP_FIXED | MAP_ANONYMOUS | MAP_NORESERVE | MAP_POPULATE | MAP_STACK | MAP_DENYWRITE | MAP_EXECUTABLE;
   unsigned call = begin(p, __NR_mmap);
   load(p, ARG_HIGH(0));
   // A fork child maps its own channel over its parent's. Not executable, the channel region and no more. With another
@@ -106,6 +113,10 @@ static void memory_rules(struct program *p) {
   need_only_bits(p, 2, PROT_READ | PROT_WRITE | PROT_EXEC);
   need_only_bits(p, 3, maps);
   need_bit(p, MAP_FIXED);
+  unsigned shared = begin_bit(p, MAP_SHARED); // a descriptor's; never memory that no limit counts
+  need_no_bit_of(p, MAP_ANONYMOUS);
+  allow(p);
+  end(p, shared);
   allow(p);
   end(p, call);
 
@@ -128,14 +139,17 @@ static void memory_rules(struct program *p) {
   unsigned in_place = begin(p, 0);
   allow(p);
   end(p, in_place);
+  emit(p, BPF_ALU | BPF_AND | BPF_K, 0, 0, ~(unsigned)MREMAP_DONTUNMAP);
   need_equal(p, MREMAP_MAYMOVE | MREMAP_FIXED);
   need_guest_range(p, 4, 2);
   allow(p);
   end(p, call);
 
-  // Hints, and throwing away the guest's own pages. Not MADV_REMOVE (writes to files), MERGEABLE (a side channel), or what needs privilege.
-  static const unsigned char advices[] = {MADV_NORMAL, MADV_RANDOM, MADV_SEQUENTIAL, MADV_WILLNEED, MADV_DONTNEED, MADV_FREE, MADV_DONTFORK,
-                                          MADV_DOFORK, MADV_HUGEPAGE, MADV_NOHUGEPAGE, MADV_WIPEONFORK, MADV_KEEPONFORK, MADV_COLD, MADV_PAGEOUT};
+  // Hints, throwing away the guest's own pages, filling them in. MADV_REMOVE makes zeroes of what the guest may write to anyway: the host
+  // wants a writable shared mapping. Not MERGEABLE (a side channel), or what needs privilege.
+  static const unsigned char advices[] = {MADV_NORMAL, MADV_RANDOM, MADV_SEQUENTIAL, MADV_WILLNEED, MADV_DONTNEED, MADV_FREE, MADV_REMOVE, MADV_DONTFORK,
+                                          MADV_DOFORK, MADV_HUGEPAGE, MADV_NOHUGEPAGE, MADV_WIPEONFORK, MADV_KEEPONFORK, MADV_COLD, MADV_PAGEOUT,
+                                          MADV_POPULATE_READ, MADV_POPULATE_WRITE};
   call = begin(p, __NR_madvise);
   need_guest_range(p, 0, 1);
   load(p, ARG_LOW(2));
@@ -145,6 +159,17 @@ static void memory_rules(struct program *p) {
     end(p, advice);
   }
   trap(p);
+  end(p, call);
+
+  call = begin(p, __NR_mincore); // what of the guest's is in memory; the answer goes where the guest could have written it itself
+  need_guest_range(p, 0, 1);
+  allow(p);
+  end(p, call);
+
+  call = begin(p, __NR_membarrier); // of its own threads, or of processes that asked for it
+  load(p, ARG_LOW(0)), need_at_most(p, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_SYNC_CORE);
+  need_argument(p, 1, 0);
+  allow(p);
   end(p, call);
 }
 

@@ -142,6 +142,8 @@ static long carry_out(struct thread *t, u32 code, const u64 *a, struct ucontext 
     case OP_PATCH: return patch(t, a[0], a[1], a[2], a[3]);
     case OP_UNPATCH: return unpatch(a[0]);
     case OP_PREAD: return CALL(__NR_pread64, *descriptor(t, a[0]), a[1], guest_bytes(a[1], a[2]), a[3]);
+    case OP_MINCORE: return slot_bytes(a[2], (a[1] + PAGE - 1) / PAGE) == (a[1] + PAGE - 1) / PAGE ? CALL(__NR_mincore, a[0], a[1], slot + a[2]) : -EINVAL;
+    case OP_MEMBARRIER: return CALL(__NR_membarrier, a[0], 0, 0);
     case OP_CAS: return compare_and_swap(a[0], a[1], a[2]);
     case OP_ROBUST: return release_locks(t, a[0], a[1], a[2], a[3]);
     default: break;

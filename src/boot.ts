@@ -153,7 +153,7 @@ function build(options: BootOptions, say: (m: FromKernel) => void, onControl: ()
     createPm(sys, { cpus: facts.cpus, memoryTotal: memory, memoryFree: () => memory - facts.memoryUsed(), hostname: options.hostname, release: release(), version: version(), maxProcesses: options.processes, blocked: endpoint => kernel.blocked(endpoint) }),
   )
   kernel.addServer(EP.VM, SERVER, sys => {
-    vm = createVm(sys, { limit: memory, memory: hostMemory(opened) })
+    vm = createVm(sys, { limit: memory, memory: hostMemory(opened), barriers: Math.max(0, host.membarrierCommands()) })
     return vm
   })
   kernel.addServer(EP.IPC, SERVER, sys => createIpc(sys))

@@ -84,7 +84,7 @@ export const OP = {
   MUNMAP: 2, // a0 addr, a1 len
   MPROTECT: 3, // a0 addr, a1 len, a2 prot
   MREMAP: 4, // a0 old, a1 oldlen, a2 newlen, a3 flags, a4 new address
-  MADVISE: 5, // a0 addr, a1 len, a2 advice
+  MADVISE: 5, // a0 addr, a1 len, a2 advice. vmctl's a3 1: it may fail
   COPYIN: 6, // a0 guest address, a1 slot offset, a2 len → bytes copied; fewer than a2 counts as failure unless FAILOK
   COPYINSTR: 7, // a0 guest address, a1 slot offset, a2 max → length without NUL; -EFAULT; -ENAMETOOLONG when no NUL in max bytes
   COPYOUT: 8, // a0 guest address, a1 slot offset, a2 len → bytes copied; fewer counts as failure unless FAILOK
@@ -104,6 +104,8 @@ export const OP = {
   UNPATCH: 22, // a0 count: what PATCH replaced by trampolines 0 … a0 - 1 stands again, where it is still there → how many. As PATCH, one at a time
   CAS: 23, // a0 address of a 32-bit word, a1 expected, a2 new: compare and swap → the value found, or -EFAULT
   ROBUST: 24, // a0 head of a robust list, a1 thread id of its owner, who is ending; a2 slot offset for u64 addresses, a3 how many fit: mark the locks he holds (get_robust_list(2)) → how many addresses of words somebody waits for
+  MINCORE: 25, // a0 addr, a1 len, a2 slot offset of a byte per page
+  MEMBARRIER: 26, // a0 command
 } as const
 export const OPFLAG = { FAILOK: 1 } as const
 /** File-descriptor registers of a thread (RECVFD, CLOSEFD, MMAP, CLONE, PREAD). */

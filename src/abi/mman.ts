@@ -51,6 +51,7 @@ export const MAP_LEGACY =
 
 export const MREMAP_MAYMOVE = 1
 export const MREMAP_FIXED = 2
+export const MREMAP_DONTUNMAP = 4
 
 export const MS_ASYNC = 1
 export const MS_INVALIDATE = 2
@@ -60,6 +61,19 @@ export const MLOCK_ONFAULT = 1
 export const MCL_CURRENT = 1
 export const MCL_FUTURE = 2
 export const MCL_ONFAULT = 4
+
+/** membarrier's commands. */
+export const MEMBARRIER = {
+  QUERY: 0,
+  GLOBAL: 1,
+  GLOBAL_EXPEDITED: 2,
+  REGISTER_GLOBAL_EXPEDITED: 4,
+  PRIVATE_EXPEDITED: 8,
+  REGISTER_PRIVATE_EXPEDITED: 16,
+  PRIVATE_EXPEDITED_SYNC_CORE: 32,
+  REGISTER_PRIVATE_EXPEDITED_SYNC_CORE: 64,
+  GET_REGISTRATIONS: 512,
+} as const
 
 export const MADV = {
   NORMAL: 0,

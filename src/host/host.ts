@@ -65,6 +65,7 @@ export const SYS = {
   pipe2: 293,
   prlimit64: 302,
   memfd_create: 319,
+  membarrier: 324,
   epoll_pwait2: 441,
 } as const
 
@@ -325,6 +326,9 @@ function wait(epoll: number, nanoseconds: number, most: number): number {
   }
   return sys(SYS.epoll_wait, epoll, list, most, nanoseconds < 0 ? -1 : Math.ceil(nanoseconds / 1e6))
 }
+
+/** The membarrier commands the host has, as a mask. */
+export const membarrierCommands = (): number => sys(SYS.membarrier, 0, 0)
 
 const FUTEX_WAKE = 1
 /** Wakes one waiter on the u32 at this address (shared, not process-private). */

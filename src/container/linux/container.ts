@@ -4,7 +4,7 @@
 // Invariant: a host thread works for one process at a time (thread.proc). A vfork child borrows its parent's thread; the parent's
 // registers wait in thread.lenders and it gets the thread back when the child execs or ends. A host process ends when none of its threads
 // works for anybody, or waits to.
-import { CH, OP, REG } from '../../abi/channel.ts'
+import { CH, OP, OPFLAG, REG } from '../../abi/channel.ts'
 import { E } from '../../abi/errno.ts'
 import { ulong } from '../../abi/message.ts'
 import { CLONE } from '../../abi/clone.ts'
@@ -280,7 +280,8 @@ export class Linux implements Container, LinuxContainer {
     if (opsLeft(t) < 4) return -E.NOMEM
     t.changes = true
     if (file < 0) {
-      pushOp(t, op, a0, a1, a2, a3, op === OP.MMAP ? -1 : a4, offset)
+      const flags = op === OP.MADVISE && a3 !== 0 ? OPFLAG.FAILOK : 0
+      pushOp(t, op, a0, a1, op === OP.MINCORE ? a2 - t.base : a2, a3, op === OP.MMAP ? -1 : a4, offset, flags)
       return 0
     }
     if (host.sendFds((t.host as HostProcess).control, t.slot, [file]) < 0) return -E.NOMEM

@@ -87,7 +87,7 @@ export class Faults {
       return
     }
     t.done = 0
-    const isMemory = code >= OP.MMAP && code <= OP.MADVISE
+    const isMemory = (code >= OP.MMAP && code <= OP.MADVISE) || code === OP.MINCORE || code === OP.MEMBARRIER
     const service = t.nr < 0 ? -1 : serviceOf(t.nr)
     if (isMemory && (service === SLOT.VM || service === SLOT.IPC)) {
       t.message[TYPE] = VM.FAILED

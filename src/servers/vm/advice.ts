@@ -1,24 +1,12 @@
-// Calls about memory that is there: madvise, msync, mincore, mlock and its kin, membarrier (mm/madvise.c, msync.c, mincore.c, mlock.c).
-// Advice that only hints is checked and dropped; what changes contents or inheritance is the host's to do.
-import { GUEST_END, OP } from '../../abi/channel.ts'
+// Calls about memory that is there: madvise, msync, mincore, membarrier (mm/madvise.c, msync.c, mincore.c; kernel/sched/membarrier.c).
+// Advice that only hints is checked and dropped; what changes contents or inheritance is the host's to do. Locking: lock.ts.
+import { OP } from '../../abi/channel.ts'
 import { E } from '../../abi/errno.ts'
 import { high, int, type Message, uint, ulong } from '../../abi/message.ts'
-import {
-  MADV,
-  MCL_CURRENT,
-  MCL_FUTURE,
-  MCL_ONFAULT,
-  MLOCK_ONFAULT,
-  MS_ASYNC,
-  MS_INVALIDATE,
-  MS_SYNC,
-  PAGE,
-  PROT_WRITE,
-} from '../../abi/mman.ts'
+import { MADV, MEMBARRIER as MEMBARRIER_CMD, MS_ASYNC, MS_INVALIDATE, MS_SYNC, PAGE, PROT_WRITE } from '../../abi/mman.ts'
 import type { CallVector } from '../../lib/server.ts'
 import { VM } from '../../protocol/vm.ts'
-import { checkLock } from './budget.ts'
-import { pageDown, pageUp } from './place.ts'
+import { isOdd, lengthUp, pageUp } from './place.ts'
 import { R, type Region } from './region.ts'
 import type { Row, State } from './state.ts'
 
@@ -38,10 +26,21 @@ const EFFECT: Readonly<Record<number, readonly [host: number, set: number, clear
   [MADV.KEEPONFORK]: [MADV.KEEPONFORK, 0, R.WIPEONFORK],
   [MADV.DONTDUMP]: [-1, R.DONTDUMP, 0],
   [MADV.DODUMP]: [-1, 0, R.DONTDUMP],
+  [MADV.REMOVE]: [MADV.REMOVE, 0, 0],
+  [MADV.POPULATE_READ]: [MADV.POPULATE_READ, 0, 0],
+  [MADV.POPULATE_WRITE]: [MADV.POPULATE_WRITE, 0, 0],
 }
 const KNOWN = new Set<number>(Object.values(MADV))
 const HWPOISON = 100
 const SOFT_OFFLINE = 101
+/** TASK_SIZE_MAX. */
+const USER_END = 2 ** 47 - PAGE
+/** What must have been registered before a command. */
+const REGISTRATION: Readonly<Record<number, number>> = {
+  [MEMBARRIER_CMD.PRIVATE_EXPEDITED]: MEMBARRIER_CMD.REGISTER_PRIVATE_EXPEDITED,
+  [MEMBARRIER_CMD.PRIVATE_EXPEDITED_SYNC_CORE]: MEMBARRIER_CMD.REGISTER_PRIVATE_EXPEDITED_SYNC_CORE,
+}
+const REGISTERS = new Set<number>([...Object.values(REGISTRATION), MEMBARRIER_CMD.REGISTER_GLOBAL_EXPEDITED])
 
 /** 0, or why this advice isn't for this region. */
 function refuses(advice: number, r: Region): number {
@@ -54,9 +53,9 @@ function refuses(advice: number, r: Region): number {
       return r.backing !== null || r.flags & R.SHARED ? -E.INVAL : 0
     case MADV.REMOVE:
       if (r.flags & R.LOCKED || r.backing === null) return -E.INVAL
-      return r.flags & R.SHARED && r.prot & PROT_WRITE ? -E.OPNOTSUPP : -E.ACCES // the host's filter: it writes to files
+      return r.flags & R.SHARED && !(r.flags & R.READONLY) ? 0 : -E.ACCES
     case MADV.POPULATE_READ:
-      return (r.prot & 7) === 0 ? -E.FAULT : 0
+      return (r.prot & 7) === 0 ? -E.INVAL : 0
     case MADV.POPULATE_WRITE:
       return r.prot & PROT_WRITE ? 0 : -E.INVAL
     default:
@@ -74,7 +73,7 @@ export function adviceCalls(state: State): CallVector {
     const start = ulong(m, 0)
     const advice = int(m, 2)
     if (advice === HWPOISON || advice === SOFT_OFFLINE) return -E.PERM
-    if (!KNOWN.has(advice) || start % PAGE !== 0) return -E.INVAL
+    if (!KNOWN.has(advice) || isOdd(m, 0)) return -E.INVAL
     const end = start + pageUp(ulong(m, 1))
     if (end >= 2 ** 64) return -E.INVAL
     return start === end ? 0 : advise(row, start, end, advice)
@@ -108,9 +107,9 @@ export function adviceCalls(state: State): CallVector {
     const { space } = row
     const start = ulong(m, 0)
     const flags = int(m, 2)
-    if (flags & ~(MS_ASYNC | MS_INVALIDATE | MS_SYNC) || start % PAGE !== 0) return -E.INVAL
+    if (flags & ~(MS_ASYNC | MS_INVALIDATE | MS_SYNC) || isOdd(m, 0)) return -E.INVAL
     if (flags & MS_ASYNC && flags & MS_SYNC) return -E.INVAL
-    const end = start + pageUp(ulong(m, 1))
+    const end = start + lengthUp(m, 1)
     if (end >= 2 ** 64) return -E.NOMEM
     let result = 0
     for (let at = start; at < end; ) {
@@ -123,90 +122,35 @@ export function adviceCalls(state: State): CallVector {
     return result
   }
 
-  /** Everything mapped is said to be in memory. */
+  /** The host says, page by page. */
   function MINCORE(m: Message, from: number): number {
     const row = state.caller(from)
     if (row === undefined) return -E.SRCH
     const start = ulong(m, 0)
-    if (start % PAGE !== 0) return -E.INVAL
-    const end = start + pageUp(ulong(m, 1))
-    if (end > GUEST_END || !row.space.covers(start, end)) return -E.NOMEM
-    const pages = (end - start) / PAGE
-    const room = high(m, 2)
-    if (room < pages) return -E.FAULT
-    sys.mem.fill(1, uint(m, 2), uint(m, 2) + pages)
-    return 0
+    if (isOdd(m, 0)) return -E.INVAL
+    const length = pageUp(ulong(m, 1))
+    if (start + ulong(m, 1) > USER_END) return -E.NOMEM
+    if (high(m, 2) < length / PAGE) return -E.FAULT
+    if (length === 0) return 0
+    if (!row.space.covers(start, start + length)) return -E.NOMEM
+    return sys.vmctl(row.endpoint, OP.MINCORE, start, length, uint(m, 2), 0, 0, -1, 0)
   }
 
-  function MLOCK(m: Message, from: number): number {
-    if (int(m, 2) & ~MLOCK_ONFAULT) return -E.INVAL
+  /** Threads that run code of this space (or, for the global ones, of any that asked for it) pass a barrier: the host sees to it. */
+  function MEMBARRIER(m: Message, from: number): number {
     const row = state.caller(from)
     if (row === undefined) return -E.SRCH
+    const command = int(m, 0)
     const { space } = row
-    const start = pageDown(ulong(m, 0))
-    const end = pageUp(ulong(m, 0) + ulong(m, 1))
-    const more = end >= 2 ** 64 ? 0 : end - start - lockedIn(row, start, end)
-    const why = checkLock(state, row, more, E.NOMEM)
-    if (why < 0) return why
-    if (end >= 2 ** 64) return -E.INVAL
-    const stop = space.coveredTo(start, end)
-    if (stop > start) space.change(start, stop, -1, R.LOCKED, 0)
-    return stop < end ? -E.NOMEM : 0
-  }
-  function lockedIn(row: Row, start: number, end: number): number {
-    let bytes = 0
-    const { regions } = row.space
-    for (let i = row.space.index(start); i < regions.length; i++) {
-      const r = regions[i] as Region
-      if (r.start >= end) break
-      if (r.flags & R.LOCKED) bytes += Math.min(r.end, end) - Math.max(r.start, start)
-    }
-    return bytes
-  }
-  function MUNLOCK(m: Message, from: number): number {
-    const row = state.caller(from)
-    if (row === undefined) return -E.SRCH
-    const { space } = row
-    const start = pageDown(ulong(m, 0))
-    const end = pageUp(ulong(m, 0) + ulong(m, 1))
-    if (end >= 2 ** 64) return -E.INVAL
-    const stop = space.coveredTo(start, end)
-    if (stop > start) space.change(start, stop, -1, 0, R.LOCKED)
-    return stop < end ? -E.NOMEM : 0
-  }
-  function MLOCKALL(m: Message, from: number): number {
-    const flags = int(m, 0)
-    if (flags === 0 || flags & ~(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT) || flags === MCL_ONFAULT) return -E.INVAL
-    const row = state.caller(from)
-    if (row === undefined) return -E.SRCH
-    const { space } = row
-    const why = checkLock(state, row, flags & MCL_CURRENT ? space.total - space.locked : 0, E.NOMEM)
-    if (why < 0) return why
-    space.lockFuture = (flags & MCL_FUTURE) !== 0
-    if (flags & MCL_CURRENT) space.change(0, GUEST_END, -1, R.LOCKED, 0)
-    return 0
-  }
-  function MUNLOCKALL(_m: Message, from: number): number {
-    const row = state.caller(from)
-    if (row === undefined) return -E.SRCH
-    row.space.lockFuture = false
-    row.space.change(0, GUEST_END, -1, 0, R.LOCKED)
-    return 0
+    if (int(m, 1) !== 0) return -E.INVAL
+    if (command === MEMBARRIER_CMD.QUERY) return state.barriers
+    if (command === MEMBARRIER_CMD.GET_REGISTRATIONS && state.barriers & command) return space.barriers
+    if (!(command & state.barriers) || (command & (command - 1)) !== 0) return -E.INVAL
+    const wanted = REGISTRATION[command] ?? 0
+    if (wanted !== 0 && !(space.barriers & wanted)) return -E.PERM
+    if (REGISTERS.has(command)) space.barriers |= command
+    return sys.vmctl(row.endpoint, OP.MEMBARRIER, command, 0, 0, 0, 0, -1, 0)
   }
 
-  /** No barrier can be offered from outside the guest's threads: the query says so, and every command is unknown. */
-  function MEMBARRIER(m: Message): number {
-    return int(m, 0) === 0 && int(m, 1) === 0 ? 0 : -E.INVAL
-  }
-
-  return {
-    [VM.MADVISE]: MADVISE,
-    [VM.MSYNC]: MSYNC,
-    [VM.MINCORE]: MINCORE,
-    [VM.MLOCK]: MLOCK,
-    [VM.MUNLOCK]: MUNLOCK,
-    [VM.MLOCKALL]: MLOCKALL,
-    [VM.MUNLOCKALL]: MUNLOCKALL,
-    [VM.MEMBARRIER]: MEMBARRIER,
-  }
+  return { [VM.MADVISE]: MADVISE, [VM.MSYNC]: MSYNC, [VM.MINCORE]: MINCORE, [VM.MEMBARRIER]: MEMBARRIER }
 }

@@ -43,6 +43,10 @@ function mayLockAll(state: State, endpoint: number): boolean {
   const capabilities = sys.view.getUint32(sys.buffer + CRED_BYTES - 8, true)
   return ((capabilities >>> CAP_IPC_LOCK) & 1) === 1
 }
+/** May it lock anything at all? (can_do_mlock) */
+export function mayLock(state: State, row: Row): boolean {
+  return row.limits.memlock > 0 || mayLockAll(state, row.endpoint)
+}
 /** Lock `bytes` more: 0, -EPERM when the limit is 0, or -`full` when it would be exceeded. */
 export function checkLock(state: State, row: Row, bytes: number, full: number): number {
   const { limits, space } = row

@@ -9,7 +9,8 @@ interface SpaceRecord {
   stackTop: number
   startBrk: number
   brk: number
-  lockFuture: boolean
+  lockFuture: number
+  barriers: number
   peak: number
   image: number[]
 }
@@ -37,13 +38,14 @@ export function exportState(state: State): VmRecord {
   const rows = state.rows
     .filter(row => row !== undefined)
     .map(row => ({ endpoint: row.endpoint, space: indexIn(spaces, row.space), limits: indexIn(limits, row.limits) }))
-  const records = spaces.map(({ regions, base, stackTop, startBrk, brk, lockFuture, peak, image }) => ({
+  const records = spaces.map(({ regions, base, stackTop, startBrk, brk, lockFuture, barriers, peak, image }) => ({
     regions: regions.map(r => ({ ...r, backing: r.backing === null ? -1 : indexIn(backings, r.backing) })),
     base,
     stackTop,
     startBrk,
     brk,
     lockFuture,
+    barriers,
     peak,
     image: Array.from(image),
   }))
@@ -76,6 +78,7 @@ export function importState(state: State, from: unknown): void {
     space.startBrk = s.startBrk
     space.brk = s.brk
     space.lockFuture = s.lockFuture
+    space.barriers = s.barriers
     space.peak = s.peak
     space.image = Uint8Array.from(s.image)
     return space

@@ -14,7 +14,9 @@ import {
   MAP_HUGETLB,
   MAP_LEGACY,
   MAP_LOCKED,
+  MAP_NONBLOCK,
   MAP_NORESERVE,
+  MAP_POPULATE,
   MAP_PRIVATE,
   MAP_SHARED,
   MAP_SHARED_VALIDATE,
@@ -41,7 +43,8 @@ const WRITABLE = 2
 
 /** Host flags for memory mapped from host descriptor `handle` (-1: private zeroes), without host reservation: the pool is what counts. */
 export function hostFlags(flags: number, handle: number): number {
-  return (flags & R.SHARED ? MAP_SHARED : MAP_PRIVATE) | MAP_FIXED | MAP_NORESERVE | (handle < 0 ? MAP_ANONYMOUS : 0)
+  const kind = (flags & R.SHARED ? MAP_SHARED : MAP_PRIVATE) | (handle < 0 ? MAP_ANONYMOUS : 0)
+  return kind | MAP_FIXED | MAP_NORESERVE | (flags & R.POPULATE ? MAP_POPULATE : 0)
 }
 
 /** Map [address, address + length) for good, replacing what is there. Limits and the pool are asked here. 0 or -errno. */
@@ -79,7 +82,8 @@ export function mapAt(
   if (done < 0) return done
   if (replaced) space.remove(address, end)
   pool.charge(own)
-  space.add({ start: address, end, prot, flags: flags | account, backing, offset: backing === null ? address : offset })
+  const kept = (flags & ~R.POPULATE) | account
+  space.add({ start: address, end, prot, flags: kept, backing, offset: backing === null ? address : offset })
   row.lastStart = address
   row.lastEnd = end
   return 0
@@ -175,10 +179,11 @@ export function mapCalls(state: State): CallVector {
       const why = checkLock(state, row, length, E.AGAIN)
       if (why < 0) return why
     }
-    if (flags & MAP_LOCKED || space.lockFuture) {
+    if (flags & MAP_LOCKED || space.lockFuture !== 0) {
       if (checkLock(state, row, length, E.AGAIN) < 0) return -E.AGAIN
-      kind |= R.LOCKED
+      kind |= flags & MAP_LOCKED ? R.LOCKED | (space.lockFuture & R.ONFAULT) : space.lockFuture
     }
+    if ((flags & (MAP_POPULATE | MAP_NONBLOCK)) === MAP_POPULATE || (kind & (R.LOCKED | R.ONFAULT)) === R.LOCKED) kind |= R.POPULATE
     if (flags & MAP_GROWSDOWN) kind |= R.GROWSDOWN
     if (flags & MAP_STACK) kind |= R.NOHUGE
     if (flags & MAP_NORESERVE && pool.rule !== 2) kind |= R.NORESERVE

@@ -1,14 +1,14 @@
-// mremap (mm/mremap.c): shrink, grow in place, move. One region at a time, as Linux has it; without MREMAP_DONTUNMAP, as before 5.7
-// (the host's filter lets nothing remain in the old place).
+// mremap (mm/mremap.c): shrink, grow in place, move, move and leave an empty place behind (MREMAP_DONTUNMAP). One region at a time, as
+// Linux had it until 6.17.
 import { GUEST_END, OP } from '../../abi/channel.ts'
 import { E } from '../../abi/errno.ts'
-import { int, type Message, ulong } from '../../abi/message.ts'
-import { MAP_FIXED, MREMAP_FIXED, MREMAP_MAYMOVE, PAGE } from '../../abi/mman.ts'
+import { int, type Message, uint, ulong } from '../../abi/message.ts'
+import { MAP_FIXED, MREMAP_DONTUNMAP, MREMAP_FIXED, MREMAP_MAYMOVE } from '../../abi/mman.ts'
 import type { CallVector } from '../../lib/server.ts'
 import { VM } from '../../protocol/vm.ts'
 import { checkLock, MAX_REGIONS, mayExpand } from './budget.ts'
 import { hostFlags } from './map.ts'
-import { GUARD_GAP, pageUp, place } from './place.ts'
+import { GUARD_GAP, isOdd, lengthUp, pageDown, place } from './place.ts'
 import { R, type Region, refer } from './region.ts'
 import type { Row, State } from './state.ts'
 import { unmap } from './unmap.ts'
@@ -22,16 +22,18 @@ export function mremapCalls(state: State): CallVector {
     const { space } = row
     const old = ulong(m, 0)
     const flags = int(m, 3)
-    if (flags & ~(MREMAP_MAYMOVE | MREMAP_FIXED)) return -E.INVAL
-    if (flags & MREMAP_FIXED && !(flags & MREMAP_MAYMOVE)) return -E.INVAL
-    const oldLength = pageUp(ulong(m, 1))
-    const newLength = pageUp(ulong(m, 2))
-    if (old % PAGE !== 0 || newLength === 0) return -E.INVAL
+    if (flags & ~(MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP)) return -E.INVAL
+    if (flags & (MREMAP_FIXED | MREMAP_DONTUNMAP) && !(flags & MREMAP_MAYMOVE)) return -E.INVAL
+    if (flags & MREMAP_DONTUNMAP && (uint(m, 1) !== uint(m, 2) || ulong(m, 1) !== ulong(m, 2))) return -E.INVAL
+    const oldLength = lengthUp(m, 1)
+    const newLength = lengthUp(m, 2)
+    if (isOdd(m, 0) || newLength === 0) return -E.INVAL
     const to = ulong(m, 4)
-    if (flags & MREMAP_FIXED && !fitsAt(old, oldLength, to, newLength)) return -E.INVAL
+    const placed = (flags & (MREMAP_FIXED | MREMAP_DONTUNMAP)) !== 0
+    if (placed && (isOdd(m, 4) || !fitsAt(old, oldLength, to, newLength))) return -E.INVAL
     const r = space.at(old)
     if (r === null) return -E.FAULT
-    if (flags & MREMAP_FIXED) return moveTo(row, r, old, oldLength, newLength, to)
+    if (placed) return moveTo(row, r, old, oldLength, newLength, to, flags)
     if (oldLength >= newLength) {
       const done = oldLength > newLength ? unmap(state, row, old + newLength, old + oldLength) : 0
       return done < 0 ? done : old
@@ -58,7 +60,7 @@ export function mremapCalls(state: State): CallVector {
       return growInPlace(row, r, old, oldLength, newLength)
     if (!(flags & MREMAP_MAYMOVE)) return -E.NOMEM
     const to = place(space, 0, newLength, 0, 0)
-    return to < 0 ? to : move(row, r, old, oldLength, newLength, to)
+    return to < 0 ? to : move(row, r, old, oldLength, newLength, to, false)
   }
   function roomBehind(row: Row, r: Region, more: number): boolean {
     if (r.end + more > GUEST_END) return false
@@ -82,33 +84,38 @@ export function mremapCalls(state: State): CallVector {
     return old
   }
 
-  function moveTo(row: Row, r: Region, old: number, oldLength: number, newLength: number, to: number): number {
+  function moveTo(row: Row, r: Region, old: number, oldLength: number, newLength: number, to: number, flags: number): number {
     if (row.space.regions.length >= MAX_REGIONS - 3) return -E.NOMEM
     const kept = Math.min(oldLength, newLength)
+    const stays = (flags & MREMAP_DONTUNMAP) !== 0
     const why = checkResize(row, r, old, kept, newLength)
     if (why < 0) return why
-    const address = place(row.space, to, newLength, MAP_FIXED, 0)
+    if (stays && !mayExpand(row, r.prot, r.flags, newLength)) return -E.NOMEM
+    if (stays && r.flags & R.ACCOUNT && !pool.allows(newLength)) return -E.NOMEM
+    const address = place(row.space, pageDown(to), newLength, flags & MREMAP_FIXED ? MAP_FIXED : 0, 0)
     if (address < 0) return address
     const done = oldLength > newLength ? unmap(state, row, old + newLength, old + oldLength) : 0
-    return done < 0 ? done : move(row, r, old, kept, newLength, address)
+    return done < 0 ? done : move(row, r, old, kept, newLength, address, stays)
   }
 
-  /** Carry the move out. What was at the new place goes; the host's mremap does the same with MREMAP_FIXED. */
-  function move(row: Row, r: Region, old: number, oldLength: number, newLength: number, to: number): number {
+  /** Carry the move out. What was at the new place goes; the host's mremap does the same with MREMAP_FIXED. stays: so does the old place. */
+  function move(row: Row, r: Region, old: number, oldLength: number, newLength: number, to: number, stays: boolean): number {
     const { space } = row
+    const how = MREMAP_MAYMOVE | MREMAP_FIXED | (stays ? MREMAP_DONTUNMAP : 0)
     const left = oldLength > 0 ? { ...r, start: old, end: old + oldLength, offset: r.offset + (old - r.start) } : null
     const moved = { ...r, start: to, end: to + newLength, offset: r.offset + (old - r.start) }
-    const done = sys.vmctl(row.endpoint, OP.MREMAP, old, oldLength, newLength, MREMAP_MAYMOVE | MREMAP_FIXED, to, -1, 0)
+    const done = sys.vmctl(row.endpoint, OP.MREMAP, old, oldLength, newLength, how, to, -1, 0)
     if (done < 0) return done
     if (moved.backing !== null) refer(moved.backing, 1) // keeps the object while its regions come and go
     if (space.overlaps(to, to + newLength)) space.remove(to, to + newLength)
-    if (oldLength > 0) space.remove(old, old + oldLength)
+    if (stays) space.change(old, old + oldLength, -1, 0, R.LOCKED | R.ONFAULT)
+    else if (oldLength > 0) space.remove(old, old + oldLength)
     if (moved.flags & R.ACCOUNT) pool.charge(newLength)
     space.add(moved)
     if (moved.backing !== null) refer(moved.backing, -1)
     row.lastStart = to
     row.lastEnd = to + newLength
-    row.lastMoved = left
+    row.lastMoved = stays ? null : left
     return to
   }
 
@@ -117,6 +124,6 @@ export function mremapCalls(state: State): CallVector {
 
 /** Can [to, to + newLength) be a place for what is at `old`? */
 function fitsAt(old: number, oldLength: number, to: number, newLength: number): boolean {
-  if (to % PAGE !== 0 || newLength > GUEST_END || to > GUEST_END - newLength) return false
+  if (newLength > GUEST_END || to > GUEST_END - newLength) return false
   return old + oldLength <= to || to + newLength <= old
 }

@@ -2,6 +2,7 @@
 // bottom-up for MAP_32BIT. GUEST_END takes the place of TASK_SIZE. What the stub keeps for itself is never given away.
 import { GUEST_END, PATCH_BASE, PATCH_BYTES } from '../../abi/channel.ts'
 import { E } from '../../abi/errno.ts'
+import { high, type Message, uint, ulong } from '../../abi/message.ts'
 import { MAP_32BIT, MAP_FIXED, PAGE } from '../../abi/mman.ts'
 import { R, type Region } from './region.ts'
 import type { Space } from './space.ts'
@@ -19,6 +20,14 @@ export function pageUp(bytes: number): number {
 }
 export function pageDown(bytes: number): number {
   return Math.floor(bytes / PAGE) * PAGE
+}
+/** Is the address in cell k not that of a page? By its low word: the whole is exact only below 2^53. */
+export function isOdd(m: Message, k: number): boolean {
+  return uint(m, k) % PAGE !== 0
+}
+/** The length in cell k in whole pages, as Linux's PAGE_ALIGN has it: one just below 2^64 comes to 0. */
+export function lengthUp(m: Message, k: number): number {
+  return high(m, k) === -1 && uint(m, k) > 2 ** 32 - PAGE ? 0 : pageUp(ulong(m, k))
 }
 /** Does [start, end) touch what is the stub's? */
 export function reserved(start: number, end: number): boolean {

@@ -20,10 +20,11 @@ function copySpace(from: Space): Space | undefined {
   for (const r of from.regions) if (r.flags & R.ACCOUNT && !(r.flags & R.DONTFORK)) charge += r.end - r.start
   if (!from.pool.allows(charge)) return undefined
   from.pool.charge(charge)
-  for (const r of from.regions) if (!(r.flags & R.DONTFORK)) to.add({ ...r, flags: r.flags & ~R.LOCKED })
+  for (const r of from.regions) if (!(r.flags & R.DONTFORK)) to.add({ ...r, flags: r.flags & ~(R.LOCKED | R.ONFAULT) })
   to.base = from.base
   to.stackTop = from.stackTop
   to.startBrk = from.startBrk
+  to.barriers = from.barriers
   to.brk = from.brk
   to.image = from.image
   return to

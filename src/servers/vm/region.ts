@@ -18,6 +18,8 @@ export const R = {
   RANDOM: 4096,
   SEQUENTIAL: 8192, // … up to here
   HOSTFILE: 512, // maps a file
+  ONFAULT: 16384, // locked, but only what is touched
+  POPULATE: 32768, // in a request to map: fill it in at once. No region has it
 } as const
 
 /** What a region maps. Shared memory is charged once, for as long as a region refers to it or it is kept (object.ts). */

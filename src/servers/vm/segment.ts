@@ -4,13 +4,13 @@
 import { GUEST_END } from '../../abi/channel.ts'
 import { E } from '../../abi/errno.ts'
 import { EP, high, int, type Message, uint, ulong } from '../../abi/message.ts'
-import { MAP_FIXED, PAGE, PROT_WRITE } from '../../abi/mman.ts'
+import { MAP_FIXED, PROT_WRITE } from '../../abi/mman.ts'
 import type { CallVector } from '../../lib/server.ts'
 import { ATTACH_REMAP, VM } from '../../protocol/vm.ts'
 import { checkLock } from './budget.ts'
 import { mapAt } from './map.ts'
 import { memoryBacking, takeMemory } from './object.ts'
-import { pageUp, place } from './place.ts'
+import { isOdd, pageUp, place } from './place.ts'
 import { type Backing, R, type Region } from './region.ts'
 import type { Kept, State } from './state.ts'
 import { unmap } from './unmap.ts'
@@ -64,9 +64,9 @@ export function segmentCalls(state: State): CallVector {
     const address = place(space, wanted, one.bytes, wanted === 0 ? 0 : MAP_FIXED, 0)
     if (address < 0) return address
     let flags: number = R.SHARED | (prot & PROT_WRITE ? 0 : R.READONLY)
-    if (space.lockFuture) {
+    if (space.lockFuture !== 0) {
       if (checkLock(state, row, one.bytes, E.AGAIN) < 0) return -E.AGAIN
-      flags |= R.LOCKED
+      flags |= space.lockFuture | (space.lockFuture & R.ONFAULT ? 0 : R.POPULATE)
     }
     const fd = prot & PROT_WRITE ? one.fd : memory.readOnly(one.fd)
     if (fd < 0) return -E.NOMEM
@@ -79,7 +79,7 @@ export function segmentCalls(state: State): CallVector {
   function DETACH(m: Message): number {
     const row = state.caller(int(m, 0))
     const address = ulong(m, 1)
-    if (row === undefined || address % PAGE !== 0 || address >= GUEST_END) return -E.INVAL
+    if (row === undefined || isOdd(m, 1) || address >= GUEST_END) return -E.INVAL
     const { regions } = row.space
     const first = regions.slice(row.space.index(address)).find(r => isSegment(r) && r.start - r.offset === address)
     if (first === undefined) return -E.INVAL

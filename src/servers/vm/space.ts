@@ -22,8 +22,10 @@ export class Space {
   peak = 0
   data = 0
   locked = 0
-  /** mlockall(MCL_FUTURE): new regions are locked. */
-  lockFuture = false
+  /** mlockall(MCL_FUTURE): flags that new regions get, R.LOCKED and R.ONFAULT. */
+  lockFuture = 0
+  /** membarrier's registrations: its REGISTER_ commands. */
+  barriers = 0
   /** EXECIMAGE's record, never changed. */
   image: Uint8Array = NO_IMAGE
   constructor(readonly pool: Pool) {}
@@ -113,7 +115,8 @@ export class Space {
   clear(): void {
     this.remove(0, Number.MAX_SAFE_INTEGER)
     this.base = this.stackTop = this.startBrk = this.brk = 0
-    this.lockFuture = false
+    this.lockFuture = 0
+    this.barriers = 0
   }
 
   /** Split regions so that `start` and `end` are borders; index of the first region at or above start. */

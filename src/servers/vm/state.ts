@@ -59,6 +59,8 @@ export class State {
     readonly sys: Sys,
     readonly pool: Pool,
     readonly memory: HostMemory,
+    /** membarrier commands there are. */
+    readonly barriers: number,
   ) {}
 
   row(endpoint: number): Row | undefined {

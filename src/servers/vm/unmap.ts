@@ -7,7 +7,7 @@ import type { CallVector } from '../../lib/server.ts'
 import { VM } from '../../protocol/vm.ts'
 import { accountFlag, checkLock, MAX_REGIONS } from './budget.ts'
 import { mapAt } from './map.ts'
-import { GUARD_GAP, pageUp } from './place.ts'
+import { GUARD_GAP, isOdd, pageUp } from './place.ts'
 import { isData, R, type Region } from './region.ts'
 import { begin, type Row, type State } from './state.ts'
 
@@ -44,7 +44,7 @@ export function unmapCalls(state: State): CallVector {
     if (row === undefined) return -E.SRCH
     const address = ulong(m, 0)
     const bytes = ulong(m, 1)
-    if (address % PAGE !== 0 || address > GUEST_END || bytes > GUEST_END - address || bytes === 0) return -E.INVAL
+    if (isOdd(m, 0) || address > GUEST_END || bytes > GUEST_END - address || bytes === 0) return -E.INVAL
     return unmap(state, row, address, address + pageUp(bytes))
   }
 
@@ -56,7 +56,7 @@ export function unmapCalls(state: State): CallVector {
     let start = ulong(m, 0)
     const grows = int(m, 2) & (PROT_GROWSDOWN | PROT_GROWSUP)
     const prot = int(m, 2) & ~(PROT_GROWSDOWN | PROT_GROWSUP)
-    if (grows === (PROT_GROWSDOWN | PROT_GROWSUP) || start % PAGE !== 0) return -E.INVAL
+    if (grows === (PROT_GROWSDOWN | PROT_GROWSUP) || isOdd(m, 0)) return -E.INVAL
     const bytes = ulong(m, 1)
     if (bytes === 0) return 0
     const end = start + pageUp(bytes)
@@ -134,8 +134,8 @@ export function unmapCalls(state: State): CallVector {
     } else if (to > from_) {
       const next = space.regions[space.index(from_)]
       if (next !== undefined && to + PAGE > (next.flags & R.GROWSDOWN ? next.start - GUARD_GAP : next.start)) return old
-      if (space.lockFuture && checkLock(state, row, to - from_, E.AGAIN) < 0) return old
-      const flags = space.lockFuture ? R.LOCKED : 0
+      if (space.lockFuture !== 0 && checkLock(state, row, to - from_, E.AGAIN) < 0) return old
+      const flags = space.lockFuture === R.LOCKED ? R.LOCKED | R.POPULATE : space.lockFuture
       if (mapAt(state, row, from_, to - from_, PROT_READ | PROT_WRITE, flags, null, -1, 0) < 0) return old
       row.lastBrk = old
     }

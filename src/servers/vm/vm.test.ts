@@ -397,7 +397,9 @@ describe('mremap', () => {
     ['fixed below mmap_min_addr', [A, PAGE, PAGE, MAYMOVE | FIX, 0], -E.PERM],
     ['fixed elsewhere', [A, PAGE, PAGE, MAYMOVE | FIX, at(9)], at(9)],
     ['copy of private memory', [A, 0, PAGE, MAYMOVE, 0], -E.INVAL],
-    ['keep the old', [A, PAGE, PAGE, MAYMOVE | KEEP, 0], -E.INVAL],
+    ['keep the old and grow', [A, PAGE, 2 * PAGE, MAYMOVE | KEEP, 0], -E.INVAL],
+    ['keep the old in place', [A, PAGE, PAGE, KEEP, 0], -E.INVAL],
+    ['keep the old', [A, PAGE, PAGE, MAYMOVE | KEEP | FIX, at(9)], at(9)],
   ]
   it.each(rows)('%s', (_name, args, expected) => {
     const m = boot()
@@ -478,14 +480,29 @@ describe('advice', () => {
     expect(m.call(VM.MUNLOCKALL)).toBe(0)
     expect(shape(m)).toHaveLength(1)
   })
-  it('says of mapped pages that they are in memory', () => {
+  it('asks the host which pages are in memory', () => {
     const m = boot()
     m.mmap(A, 2 * PAGE)
+    m.ops()
     const vec = m.sys.grant(4)
     expect(m.sys.call(VM.MINCORE, GUEST, [A, 2 * PAGE, vec])).toBe(0)
-    expect([...m.sys.bytes(vec)]).toEqual([1, 1, 0, 0])
+    expect(m.ops()).toEqual([[OP.MINCORE, A, 2 * PAGE, vec.offset]])
     expect(m.sys.call(VM.MINCORE, GUEST, [A, 3 * PAGE, vec])).toBe(-E.NOMEM)
     expect(m.sys.call(VM.MINCORE, GUEST, [A + 1, PAGE, vec])).toBe(-E.INVAL)
+    expect(m.sys.call(VM.MINCORE, GUEST, [-1, PAGE, vec])).toBe(-E.INVAL)
+  })
+  it('passes barriers on to those who registered', () => {
+    const m = boot({ barriers: 0x3ff })
+    expect(m.call(VM.MEMBARRIER, 0, 0, 0)).toBe(0x27f)
+    expect(m.call(VM.MEMBARRIER, 8, 0, 0)).toBe(-E.PERM)
+    expect(m.call(VM.MEMBARRIER, 16, 0, 0)).toBe(0)
+    expect(m.call(VM.MEMBARRIER, 512, 0, 0)).toBe(16)
+    m.ops()
+    expect(m.call(VM.MEMBARRIER, 8, 0, 0)).toBe(0)
+    expect(m.ops()).toEqual([[OP.MEMBARRIER, 8, 0, 0]])
+    expect(m.call(VM.MEMBARRIER, 24, 0, 0)).toBe(-E.INVAL)
+    expect(m.call(VM.MEMBARRIER, 8, 1, 0)).toBe(-E.INVAL)
+    expect(m.call(VM.MEMBARRIER, 128, 0, 0)).toBe(-E.INVAL)
   })
 })
 

@@ -9,6 +9,7 @@ import { adviceCalls } from './advice.ts'
 import { exportState, importState } from './export.ts'
 import { imageCalls } from './image.ts'
 import { inspectCalls } from './inspect.ts'
+import { lockCalls } from './lock.ts'
 import { lookCalls } from './look.ts'
 import { mapCalls } from './map.ts'
 import { mremapCalls } from './mremap.ts'
@@ -18,6 +19,9 @@ import { segmentCalls } from './segment.ts'
 import { State } from './state.ts'
 import { unmapCalls } from './unmap.ts'
 
+/** The membarrier commands we pass on: all but those about restartable sequences. */
+const BARRIERS = 0x27f
+
 export interface VmOptions {
   /** Where shared memory comes from. */
   memory: HostMemory
@@ -25,6 +29,8 @@ export interface VmOptions {
   limit?: number
   /** How the limit counts (pool.ts). Default 2, strict. */
   overcommit?: Overcommit
+  /** The host's answer to MEMBARRIER_CMD_QUERY. */
+  barriers?: number
 }
 export interface VmServer extends Server {
   /** Bytes committed now, and the limit. */
@@ -33,7 +39,7 @@ export interface VmServer extends Server {
 
 export function createVm(sys: Sys, options: VmOptions): VmServer {
   const pool = new Pool(options.limit ?? Number.POSITIVE_INFINITY, options.overcommit ?? 2)
-  const state = new State(sys, pool, options.memory)
+  const state = new State(sys, pool, options.memory, (options.barriers ?? 0) & BARRIERS)
   return {
     name: 'vm',
     calls: recounting(state, {
@@ -41,6 +47,7 @@ export function createVm(sys: Sys, options: VmOptions): VmServer {
       ...unmapCalls(state),
       ...mremapCalls(state),
       ...adviceCalls(state),
+      ...lockCalls(state),
       ...segmentCalls(state),
       ...imageCalls(state),
       ...lookCalls(state),
