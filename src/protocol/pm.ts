@@ -71,6 +71,11 @@ export const pmCalls = {
   SETHOSTNAME: [LINUX + 170, 'name< len'],
   GETTID: [LINUX + 186, ''],
   TKILL: [LINUX + 200, 'tid signo'],
+  IOPRIO_SET: [LINUX + 251, 'which who ioprio'],
+  IOPRIO_GET: [LINUX + 252, 'which who'],
+  /** attr: the structure as far as it is known here; its first 4 bytes alone when its size makes no sense: the right one goes back. */
+  SCHED_SETATTR: [LINUX + 314, 'pid attr<> flags'],
+  SCHED_GETATTR: [LINUX + 315, 'pid attr> size flags'],
   SCHED_SETAFFINITY: [LINUX + 203, 'pid size mask<'],
   SCHED_GETAFFINITY: [LINUX + 204, 'pid size mask>'],
   SET_TID_ADDRESS: [LINUX + 218, 'address'],

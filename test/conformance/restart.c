@@ -141,7 +141,8 @@ static void try(const struct call *c, int how) {
   if (!blocked(pid)) printf("%s didn't wait\n", c->name);
   if (how == STOP) {
     kill(pid, SIGSTOP), waitpid(pid, &status, WUNTRACED);
-    kill(pid, SIGCONT), waitpid(pid, &status, WCONTINUED);
+    siginfo_t i;
+    kill(pid, SIGCONT), waitid(P_PID, pid, &i, WCONTINUED); // not its end: that may have come already
   } else {
     kill(pid, SIGUSR1);
     while (!sh->handled) nap(1);

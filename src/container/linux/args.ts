@@ -29,7 +29,7 @@ export const STRUCTS: Readonly<Record<string, readonly [bytes: number, copied?: 
   stat: [144], statx: [256], statfs: [120], utsname: [390], rusage: [144], rlimit: [16], sysinfo: [112], tms: [32],
   timespec: [16], timeval: [16], timespec2: [32], timeval2: [32], utimbuf: [16], itimerval: [32], itimerspec: [32], sigevent: [64], mq_attr: [64], timezone: [8],
   sigaction: [32], sigset: [8], siginfo: [128], waitinfo: [128, 28], stack: [24], pollfd: [8], epoll_event: [12], open_how: [24],
-  flock: [32], sched_param: [4], timex: [208], pipefd: [8], int: [4], uint: [4], uid: [4], gid: [4], off: [8], long: [8], status: [4],
+  flock: [32], sched_param: [4], timex: [208], sched_attr: [56], pipefd: [8], int: [4], uint: [4], uid: [4], gid: [4], off: [8], long: [8], status: [4],
   cap_header: [8], cap_data: [24], sigset_argpack: [16], clone_args: [88], iov: [16], fd_set: [0], mincore: [1],
   sockaddr: [1], optval: [1], msghdr: [56], mmsghdr: [64],
 }

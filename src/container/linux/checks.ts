@@ -22,6 +22,8 @@ export function check(t: ThreadView, operation: number, i: number): number {
       return low(t, i) <= 0 || low(t, i) > EVENTS_MAX ? -E.INVAL : 0
     case DO.NOKEY:
       return low(t, i) !== -1 ? -E.INVAL : 0
+    case DO.PRESENT:
+      return isNull(t, i) ? -E.INVAL : 0
     case DO.NONNEGATIVE:
       return signed(t, i) < 0 ? -E.INVAL : 0
     case DO.CURRENT:

@@ -60,6 +60,10 @@ export function convert(t: ThreadView, operation: number, i: number, cell: numbe
       return ptraceVector(t, i, cell)
     case DO.CAP:
       return capabilities(t, i, cell, code[p + 3] === 1, code[p + 4] === 1)
+    case DO.ATTR:
+      return schedulingAttributes(t, i, cell)
+    case DO.ROOM:
+      return data(t, i, cell, ATTR.BYTES, false, true, Math.min(low(t, i + 1) >>> 0, ATTR.BYTES), WHEN.SUCCESS)
     case DO.REM:
       return low(t, 1) & TIMER_ABSTIME || isNull(t, i)
         ? grant(t, i, cell, 0, 0)
@@ -317,6 +321,25 @@ function ptraceVector(t: ThreadView, i: number, cell: number): number {
   if (at === 0) return 0
   setGrant(t.message, cell, Math.max(at, 0), at < 0 ? 0 : t.wants.got)
   return 0
+}
+
+/** sched_setattr's structure says itself how long it is. What is longer than ours must be zeros; of one that makes no sense the server gets
+ *  the size alone, and corrects it. */
+const ATTR = { LEAST: 48, BYTES: 56, MOST: 4096 } as const
+function schedulingAttributes(t: ThreadView, i: number, cell: number): number {
+  if (isNull(t, i)) return grant(t, i, cell, 0, 0)
+  const first = want(t, WANT.BYTES, unsigned(t, i), 4, reserve(t, 4))
+  if (first <= 0) return first
+  const size = t.view.getUint32(first, true) || ATTR.LEAST
+  if (size < ATTR.LEAST || size > ATTR.MOST) return wrongSize(t, i, cell, first)
+  const at = want(t, WANT.BYTES, unsigned(t, i), size, reserve(t, size))
+  if (at <= 0) return at
+  for (let k = ATTR.BYTES; k < size; k++) if (t.mem[at + k] !== 0) return wrongSize(t, i, cell, first)
+  return grant(t, i, cell, at, Math.min(size, ATTR.BYTES))
+}
+function wrongSize(t: ThreadView, i: number, cell: number, at: number): number {
+  grant(t, i, cell, at, 4)
+  return out(t, unsigned(t, i), at, 4, 0, 0, WHEN.ALWAYS)
 }
 
 /** capget and capset: one structure of 12 bytes in version 1, two later. The header is argument 0. */

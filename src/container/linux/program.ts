@@ -23,9 +23,9 @@ export const DO = {
   // conversions
   MS: 21, TV: 22, SS: 23, IOCTL: 24, FCNTL: 25, PRCTL: 26, PTID: 27, CLONE3: 28, PIDFD: 30, FUTEX: 29, CAP: 31, REM: 32,
   SHMCTL: 34, SEMCTL: 35, MSGCTL: 36, SEMBUF: 37, MSGSND: 38, MSGRCV: 39, PART: 48,
-  PTRACE: 60, PTRACEVEC: 61,
+  PTRACE: 60, PTRACEVEC: 61, ATTR: 63, ROOM: 64,
   // checks
-  HOW: 40, SIGSET: 41, POSITIVE: 42, NOKEY: 43, WORD: 44, NONNEGATIVE: 45, CURRENT: 46, EVENTS: 47,
+  HOW: 40, SIGSET: 41, POSITIVE: 42, NOKEY: 43, WORD: 44, NONNEGATIVE: 45, CURRENT: 46, EVENTS: 47, PRESENT: 62,
 } as const
 
 export const ROUTE = { UNKNOWN: 0, MESSAGE: 1, LOCAL: 2, REFUSED: 3 } as const
@@ -71,6 +71,8 @@ const CONVERSIONS: Readonly<Record<string, number>> = {
   ptrace: DO.PTRACE,
   ptracevec: DO.PTRACEVEC,
   rem: DO.REM,
+  attr: DO.ATTR,
+  room: DO.ROOM,
   send: DO.SEND_BUFFER,
   receive: DO.RECEIVE_BUFFER,
   sendhdr: DO.HEADER_IN,
@@ -93,6 +95,7 @@ const CHECKS: Readonly<Record<string, number>> = {
   positive: DO.POSITIVE,
   nokey: DO.NOKEY,
   word: DO.WORD,
+  present: DO.PRESENT,
   nonnegative: DO.NONNEGATIVE,
   current: DO.CURRENT,
   events: DO.EVENTS,

@@ -7,12 +7,13 @@
 // Cells, in message order: '' = the arguments one to one, or words:
 //   name        that argument (pointers become grants)     -100, 577, AT_FDCWD   a constant     null   an empty grant     sp   %rsp
 //   name.word   converted: ms (milliseconds → timespec, negative → null), tv (timeval → timespec), ss (pselect6's {set, size}),
-//               ioctl fcntl prctl ptrace cap (data as the command or version says), len (bytes of an iovec), ptracevec (what ptrace's iovec points to), ptid, pidfd, futex,
-//               rem, clone3 (seven cells), send and receive (a socket's buffer), sendhdr and recvhdr (a message header: four
+//               ioctl fcntl prctl ptrace cap (data as the command or version says), len (bytes of an iovec), ptracevec (what ptrace's iovec points to), ptid, pidfd, attr,
+//               futex, room (an output as long as the next argument says), rem, clone3 (seven cells), send and receive (a socket's buffer), sendhdr and recvhdr (a message header: four
 //               cells, five), several (flags of a call about several messages), piece (which piece of a call in pieces),
 //               shmctl semctl msgctl sembuf msgsnd msgrcv part (sysv.ts)
 //   ?name.word  no cell, a check: how, events, sigset (8 when the argument before isn't null), positive, nonnegative, current (-1 or
-//               more), nokey, word (the futex still holds the value)
+//               more), nokey, word (the futex still holds the value), present (no null
+//               pointer)
 // A note says what is missing; a row with one is partial, without one full.
 import type { ErrnoName } from '../../abi/errno.ts'
 import { SLOT } from '../../abi/message.ts'
@@ -297,8 +298,8 @@ export const SYSCALLS: readonly Row[] = [
   [248, 'add_key', 'type:str description:str payload:addr plen:size keyring:int', 'ENOSYS', '', 'no key rings'],
   [249, 'request_key', 'type:str description:str callout_info:addr dest_keyring:int', 'ENOSYS', '', 'no key rings'],
   [250, 'keyctl', 'operation:int arg2:hex arg3:hex arg4:hex arg5:hex', 'ENOSYS', '', 'no key rings'],
-  [251, 'ioprio_set', 'which:int who:int ioprio:int', 'ENOSYS', '', 'no I/O scheduler'],
-  [252, 'ioprio_get', 'which:int who:int', 'ENOSYS', '', 'no I/O scheduler'],
+  [251, 'ioprio_set', 'which:=ioprio_who who:int ioprio:int', 'PM.IOPRIO_SET'],
+  [252, 'ioprio_get', 'which:=ioprio_who who:int', 'PM.IOPRIO_GET'],
   [253, 'inotify_init', '', 'FS.INOTIFY_INIT', '0'],
   [254, 'inotify_add_watch', 'fd path mask:|inotify', 'FS.INOTIFY_ADD_WATCH', '', "changes made outside the machine, to a base or a bind, are not told"],
   [255, 'inotify_rm_watch', 'fd wd:int', 'FS.INOTIFY_RM_WATCH'],
@@ -360,8 +361,8 @@ export const SYSCALLS: readonly Row[] = [
   [311, 'process_vm_writev', 'pid local_iov:addr liovcnt:ulong remote_iov:addr riovcnt:ulong flags:hex', 'ENOSYS', '', "no reaching into another process's memory"],
   [312, 'kcmp', 'pid1:pid pid2:pid type:int idx1:hex idx2:hex', 'ENOSYS', '', 'nobody asks but checkpointers'],
   [313, 'finit_module', 'fd param_values:addr flags:int', 'EPERM', '', PRIVILEGED],
-  [314, 'sched_setattr', 'pid attr:addr flags:uint', 'ENOSYS', '', 'sched_setscheduler is there'],
-  [315, 'sched_getattr', 'pid attr:addr size:uint flags:uint', 'ENOSYS', '', 'sched_getscheduler is there'],
+  [314, 'sched_setattr', 'pid attr:<>sched_attr? flags:uint', 'PM.SCHED_SETATTR', 'pid attr.attr flags', 'no SCHED_DEADLINE'],
+  [315, 'sched_getattr', 'pid attr:>sched_attr size:uint flags:uint', 'PM.SCHED_GETATTR', '?attr.present pid attr.room size flags'],
   [316, 'renameat2', 'olddirfd:dirfd oldpath:path newdirfd:dirfd newpath:path flags:|rename', 'FS.RENAME'],
   [317, 'seccomp', 'operation:uint flags:uint args:addr', 'ENOSYS', '', 'a guest filters nothing: a policy does'],
   [318, 'getrandom', 'buf:>bulk[buflen] buflen:size flags:|getrandom', 'PM.GETRANDOM'],

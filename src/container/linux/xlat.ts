@@ -76,6 +76,7 @@ export const XLAT: Readonly<Record<string, Xlat>> = {
   rusage: table('RUSAGE_', 'SELF=0 CHILDREN=-1 BOTH=-2 THREAD=1'),
   ptrace: commands(PTRACES, 'PTRACE_???'),
   priority: table('PRIO_', 'PROCESS PGRP USER'),
+  ioprio_who: table('IOPRIO_WHO_', 'PROCESS=1 PGRP=2 USER=3'),
   sched: SCHED,
   mlockall: table('MCL_', 'CURRENT=1 FUTURE=2 ONFAULT=4'),
   arch: table('ARCH_', 'SET_GS=0x1001 SET_FS=0x1002 GET_FS=0x1003 GET_GS=0x1004 GET_CPUID=0x1011 SET_CPUID=0x1012 GET_XCOMP_SUPP=0x1021 GET_XCOMP_PERM=0x1022 REQ_XCOMP_PERM=0x1023'),

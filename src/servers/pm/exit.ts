@@ -16,7 +16,7 @@ import { info, send, sendGroup, userInfo } from './signal.ts'
 import { unqueue } from './suspended.ts'
 import { ask, tell } from './tell.ts'
 import { traceeEnds, tracerEnds, vforkEnds } from './trace.ts'
-import { taskUsage } from './usage.ts'
+import { countsOf, taskUsage } from './usage.ts'
 import { childEnded } from './wait.ts'
 
 /** All threads of a process end, with this wait status (`code << 8`, or a signal's number). */
@@ -25,6 +25,7 @@ export function endProcess(pm: Pm, p: Process, status: number): void {
   p.exiting = true
   p.dying = -1
   p.status = status
+  if (p.parent.asksCounts) p.counts = countsOf(pm, p.tasks)
   for (const t of p.tasks.slice()) endTask(pm, t, status)
   for (const kind of [REAL_TIMER, CPU_TIMER, POSIX_TIMER]) pm.timers.clear(processKey(p, kind))
   pm.byIndex[p.index] = undefined

@@ -151,6 +151,7 @@ function copyTask(from: Task, tid: number, process: Process, flags: number): Tas
   t.comm = from.comm
   t.blocked = { ...from.blocked }
   t.affinity = from.affinity.slice()
+  t.ioprio = from.ioprio
   t.timerSlack = from.timerSlack
   t.noNewPrivs = from.noNewPrivs
   if (!from.resetOnFork) {

@@ -6,7 +6,7 @@ import { PM } from '../../protocol/pm.ts'
 import { loads } from './load.ts'
 import { CAP, capable, type Pm, taskOf } from './mproc.ts'
 import { write64 } from './suspended.ts'
-import { grantOf, need } from './tell.ts'
+import { need } from './tell.ts'
 
 const UTSNAME_FIELD = 65
 const SYSINFO_BYTES = 112
@@ -36,13 +36,6 @@ export function infoCalls(pm: Pm): CallVector {
       const bytes = Math.min(long(m, 1), high(m, 0))
       if (bytes > 0) pm.sys.random(int(m, 0), bytes)
       return bytes
-    },
-    [PM.GETCPU]: m => {
-      for (const k of [0, 1]) {
-        const at = grantOf(m, k)
-        if (at >= 0) pm.sys.view.setUint32(at, 0, true)
-      }
-      return 0
     },
     [PM.PERSONALITY]: (m, from) => {
       const t = taskOf(pm, from)

@@ -95,6 +95,8 @@ export interface Task {
   priority: number
   resetOnFork: boolean
   affinity: Uint8Array
+  /** ioprio_set(2): class << 13 | level. */
+  ioprio: number
   timerSlack: number
   noNewPrivs: boolean
   parentDeathSignal: number
@@ -208,6 +210,18 @@ export interface Usage {
   system: number
 }
 
+/** What else getrusage(2) tells: bytes resident at most; page faults; context switches. */
+export interface Counts {
+  peak: number
+  minor: number
+  major: number
+  voluntary: number
+  involuntary: number
+}
+export function newCounts(): Counts {
+  return { peak: 0, minor: 0, major: 0, voluntary: 0, involuntary: 0 }
+}
+
 export interface IntervalTimer {
   /** REAL: monotonic ms; VIRTUAL and PROF: CPU ms. Infinity: off. */
   due: number
@@ -261,6 +275,10 @@ export interface Process {
   /** CPU time of tasks that ended, and of children waited for, in ms. */
   dead: Usage
   waited: Usage
+  /** When it ended, if its parent had asked for the like before; of children waited for. */
+  counts: Counts
+  waitedCounts: Counts
+  asksCounts: boolean
   timers: IntervalTimer[]
   posixTimers: PosixTimer[]
   /** Which address space it lives in: shared by CLONE_VM, new at exec. Never used again for another. */
@@ -353,7 +371,7 @@ export function newRequest(): Request {
 
 export function newTask(tid: number, process: Process, cred: Cred): Task {
   return {
-    endpoint: NONE, tid, process, cred, comm: '', start: 0, nice: 0, policy: 0, priority: 0, resetOnFork: false, affinity: new Uint8Array(128),
+    endpoint: NONE, tid, process, cred, comm: '', start: 0, nice: 0, policy: 0, priority: 0, resetOnFork: false, affinity: new Uint8Array(128), ioprio: 0,
     timerSlack: 50000, noNewPrivs: false, parentDeathSignal: 0, blocked: { lo: 0, hi: 0 }, realBlocked: { lo: 0, hi: 0 }, savedMask: null,
     frameMask: { lo: 0, hi: 0 }, frameSigno: 0, pending: newPending(), altSp: 0, altSize: 0, altFlags: SS.DISABLE, clearTid: 0, robustList: 0, leaving: -1, cleared: 0,
     waiting: WAITING.NONE, result: 0, inCall: 0, request: newRequest(), restartAt: -1, ref: 0, step: null, trace: null, injected: null,
@@ -369,6 +387,7 @@ export function newProcess(pid: number, parent: Process | null, cred: Cred): Pro
     pid, index: -1, tasks: [], children: [], forkedBy: 0, pgrp: pid, session: pid, exitSignal: 17, state: STATE.RUNNING, status: 0, exiting: false, dying: -1, stopSignal: 0,
     stopReport: 0, contReport: false, actions: new Uint32Array((SIGMAX + 1) * (SIGACTION.BYTES / 4)), pending: newPending(),
     limits: new Float64Array(2 * RLIMIT.COUNT).fill(Number.POSITIVE_INFINITY), dead: { user: 0, system: 0 }, waited: { user: 0, system: 0 },
+    counts: newCounts(), waitedCounts: newCounts(), asksCounts: false,
     timers: [newTimer(), newTimer(), newTimer()], posixTimers: [], space: 0, execed: false, dumpable: 1, keepCaps: false, subreaper: false,
     thpDisable: false, personality: 0, vforkParent: -1, job: -1, ref: 0, tracer: 0, watched: false,
   } as unknown as Process

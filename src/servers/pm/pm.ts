@@ -24,6 +24,7 @@ import { pidfdCalls } from './pidfd.ts'
 import { prctlCalls } from './prctl.ts'
 import { procinfoCalls } from './procinfo.ts'
 import { ptraceCalls } from './ptrace.ts'
+import { schedulingCalls } from './scheduling.ts'
 import { kernelSignals } from './signal.ts'
 import { signalCalls } from './sigcalls.ts'
 import { exportPm, importPm } from './state.ts'
@@ -69,7 +70,7 @@ export function newPm(sys: Sys, options: PmOptions): Pm {
 function callVector(pm: Pm): CallVector {
   return {
     ...forkCalls(pm), ...lastWordCalls(pm), ...waitCalls(pm), ...boundaryCalls(pm), ...signalCalls(pm), ...idCalls(pm), ...jobCalls(pm),
-    ...capabilityCalls(pm), ...timeCalls(pm), ...timerCalls(pm), ...limitCalls(pm), ...usageCalls(pm), ...prctlCalls(pm),
+    ...capabilityCalls(pm), ...timeCalls(pm), ...timerCalls(pm), ...limitCalls(pm), ...schedulingCalls(pm), ...usageCalls(pm), ...prctlCalls(pm),
     ...infoCalls(pm), ...procinfoCalls(pm), ...futexCalls(pm), ...inspectCalls(pm), ...pidfdCalls(pm), ...ptraceCalls(pm),
     [COMMON_CALL.CANCEL]: m => {
       const t = taskOf(pm, int(m, 0))

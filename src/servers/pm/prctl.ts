@@ -95,7 +95,7 @@ function prctl(pm: Pm, t: Task, m: Message): number {
     case PR.SET_PTRACER:
       return 0
     case PR.CAP_AMBIENT:
-      return ambient(t, arg, ulong(m, 2))
+      return ulong(m, 3) !== 0 || ulong(m, 4) !== 0 ? -E.INVAL : ambient(t, arg, ulong(m, 2))
     default: // seccomp, TSC, tagged addresses, naming of mappings, …: not there
       return -E.INVAL
   }
@@ -146,6 +146,7 @@ function setSecurebits(t: Task, bits: number): number {
 function ambient(t: Task, what: number, capability: number): number {
   const c = t.cred
   if (what === AMBIENT.CLEAR_ALL) {
+    if (capability !== 0) return -E.INVAL
     c.ambient = { lo: 0, hi: 0 }
     return 0
   }

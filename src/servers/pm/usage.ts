@@ -1,13 +1,15 @@
-// CPU time of processes: getrusage(2), times(2), and what wait4 and SIGCHLD say. In ms; the container knows, PM sums up.
+// CPU time and other counts of processes: getrusage(2), times(2), and what wait4 and SIGCHLD say. In ms; the container knows, PM sums up.
 import { E } from '../../abi/errno.ts'
+import { USAGE } from '../../abi/ipc.ts'
 import { int } from '../../abi/message.ts'
 import type { CallVector } from '../../lib/server.ts'
 import { PM } from '../../protocol/pm.ts'
-import { type Pm, type Process, type Task, taskOf, type Usage } from './mproc.ts'
+import { type Counts, newCounts, type Pm, type Process, type Task, taskOf, type Usage } from './mproc.ts'
 import { write64 } from './suspended.ts'
 import { need } from './tell.ts'
 
-/** struct rusage */
+/** struct rusage: byte offsets */
+const RUSAGE = { MAXRSS: 32, MINFLT: 64, MAJFLT: 72, NVCSW: 128, NIVCSW: 136 } as const
 export const RUSAGE_BYTES = 144
 const WHO = { SELF: 0, CHILDREN: -1, THREAD: 1 } as const
 const CLOCK_TICK = 10 // ms
@@ -22,7 +24,11 @@ export function usageCalls(pm: Pm): CallVector {
       const at = need(m, 1, RUSAGE_BYTES)
       if (who !== WHO.SELF && who !== WHO.CHILDREN && who !== WHO.THREAD) return -E.INVAL
       if (at < 0) return at
-      writeUsage(pm, at, who === WHO.SELF ? usageOf(pm, t.process) : who === WHO.CHILDREN ? t.process.waited : taskUsage(pm, t))
+      const p = t.process
+      if (who === WHO.SELF) writeUsage(pm, at, usageOf(pm, p), countsOf(pm, p.tasks))
+      else if (who === WHO.THREAD) writeUsage(pm, at, taskUsage(pm, t), countsOf(pm, [t]))
+      else writeUsage(pm, at, p.waited, p.waitedCounts)
+      if (who === WHO.CHILDREN) p.asksCounts = true
       return 0
     },
     [PM.TIMES]: (m, from) => {
@@ -56,10 +62,34 @@ export function usageOf(pm: Pm, p: Process): Usage {
   }
   return sum
 }
-export function writeUsage(pm: Pm, at: number, usage: Usage): void {
+/** As far as the host tells. */
+export function countsOf(pm: Pm, tasks: readonly Task[]): Counts {
+  const sum = newCounts()
+  const { sys } = pm
+  const field = (index: number): number => sys.view.getFloat64(sys.buffer + 8 * index, true)
+  for (const t of tasks) {
+    if (sys.usage(t.endpoint, sys.buffer) < 0) continue
+    const now = { peak: field(USAGE.PEAK), minor: field(USAGE.MINFLT), major: field(USAGE.MAJFLT), voluntary: field(USAGE.VOLUNTARY), involuntary: field(USAGE.INVOLUNTARY) }
+    addCounts(sum, now)
+  }
+  return sum
+}
+export function addCounts(to: Counts, more: Counts): void {
+  to.peak = Math.max(to.peak, more.peak)
+  to.minor += more.minor
+  to.major += more.major
+  to.voluntary += more.voluntary
+  to.involuntary += more.involuntary
+}
+export function writeUsage(pm: Pm, at: number, usage: Usage, counts: Counts): void {
   pm.sys.mem.fill(0, at, at + RUSAGE_BYTES)
   writeTimeval(pm, at, usage.user)
   writeTimeval(pm, at + 16, usage.system)
+  write64(pm, at + RUSAGE.MAXRSS, Math.floor(counts.peak / 1024))
+  write64(pm, at + RUSAGE.MINFLT, counts.minor)
+  write64(pm, at + RUSAGE.MAJFLT, counts.major)
+  write64(pm, at + RUSAGE.NVCSW, counts.voluntary)
+  write64(pm, at + RUSAGE.NIVCSW, counts.involuntary)
 }
 export function writeTimeval(pm: Pm, at: number, ms: number): void {
   const seconds = Math.floor(ms / 1000)

@@ -6,13 +6,13 @@ import { CLD, SA, SIG, SIG_IGN, SIGINFO } from '../../abi/signals.ts'
 import type { CallVector } from '../../lib/server.ts'
 import { PM } from '../../protocol/pm.ts'
 import { reap } from './exit.ts'
-import { type Pm, type Process, type Request, STATE, type Task, taskOf, type Usage, WAITING } from './mproc.ts'
+import { type Counts, newCounts, type Pm, type Process, type Request, STATE, type Task, taskOf, type Usage, WAITING } from './mproc.ts'
 import { isNonblocking, targetOf } from './pidfd.ts'
 import { flagsOf, handlerOf, info, isDue, noChildStop, send } from './signal.ts'
 import { finish, writeInfo } from './suspended.ts'
 import { grantOf } from './tell.ts'
 import { isTracedBy, releaseZombie } from './trace.ts'
-import { usageOf, writeUsage } from './usage.ts'
+import { addCounts, countsOf, usageOf, writeUsage } from './usage.ts'
 
 const P = { ALL: 0, PID: 1, PGID: 2, PIDFD: 3 } as const
 const W = { NOHANG: 1, UNTRACED: 2, EXITED: 4, CONTINUED: 8, NOWAIT: 0x1000000, NOTHREAD: 0x20000000, ALL: 0x40000000, CLONE: 0x80000000 } as const
@@ -76,6 +76,7 @@ function waitid(pm: Pm, t: Task, m: Message): number {
 }
 
 function begin(pm: Pm, t: Task): number {
+  if (t.request.usageAt >= 0) t.process.asksCounts = true
   const result = look(pm, t)
   if (result !== SUSPEND) return result
   if (isDue(t)) {
@@ -125,7 +126,7 @@ function lookAtTraced(pm: Pm, t: Task): number {
   for (const x of pm.tasks.values()) {
     const { trace } = x
     if (trace === null || trace.report === 0 || trace.listening || !mayAskFor(pm, t, trace.tracer, x.tid, x.process.pgrp)) continue
-    write(pm, t, x.tid, x.cred.uid, (trace.report << 8) | 0x7f, CLD.TRAPPED, trace.report, usageOf(pm, x.process))
+    write(pm, t, x.tid, x.cred.uid, (trace.report << 8) | 0x7f, CLD.TRAPPED, trace.report, usageOf(pm, x.process), newCounts())
     if ((r.options & W.NOWAIT) === 0) trace.report = 0
     return x.tid
   }
@@ -133,7 +134,7 @@ function lookAtTraced(pm: Pm, t: Task): number {
   for (const g of pm.ghosts) {
     if (!mayAskFor(pm, t, g.tracer, g.tid, g.pgrp)) continue
     const killed = (g.status & 0x7f) !== 0
-    write(pm, t, g.tid, g.uid, g.status, killed ? CLD.KILLED : CLD.EXITED, killed ? g.status & 0x7f : g.status >> 8, { user: 0, system: 0 })
+    write(pm, t, g.tid, g.uid, g.status, killed ? CLD.KILLED : CLD.EXITED, killed ? g.status & 0x7f : g.status >> 8, { user: 0, system: 0 }, newCounts())
     if ((r.options & W.NOWAIT) === 0) pm.ghosts.splice(pm.ghosts.indexOf(g), 1)
     return g.tid
   }
@@ -166,6 +167,7 @@ function takeZombie(pm: Pm, t: Task, p: Process): number {
   report(pm, t, p, p.status, endCode(p), endStatus(p), usage)
   if ((t.request.options & W.NOWAIT) === 0) {
     const parent = t.process
+    addCounts(parent.waitedCounts, allCounts(p))
     parent.waited.user += usage.user
     parent.waited.system += usage.system
     reap(pm, p)
@@ -183,18 +185,27 @@ function takeContinue(pm: Pm, t: Task, p: Process): number {
   return p.pid
 }
 function report(pm: Pm, t: Task, p: Process, status: number, code: number, detail: number, usage: Usage): void {
-  write(pm, t, p.pid, p.leader.cred.uid, status, code, detail, usage)
+  const asked = t.request.usageAt >= 0
+  const counts = p.state === STATE.ZOMBIE ? allCounts(p) : asked ? countsOf(pm, p.tasks) : newCounts()
+  write(pm, t, p.pid, p.leader.cred.uid, status, code, detail, usage, counts)
 }
-function write(pm: Pm, t: Task, pid: number, uid: number, status: number, code: number, detail: number, usage: Usage): void {
+function write(pm: Pm, t: Task, pid: number, uid: number, status: number, code: number, detail: number, usage: Usage, counts: Counts): void {
   const r = t.request
   if (r.statusAt >= 0) pm.sys.view.setInt32(r.statusAt, status, true)
-  if (r.usageAt >= 0) writeUsage(pm, r.usageAt, usage)
+  if (r.usageAt >= 0) writeUsage(pm, r.usageAt, usage, counts)
   if (r.infoAt < 0) return
   const i = info(SIG.CHLD, code)
   i[SIGINFO.PID >> 2] = pid
   i[SIGINFO.UID >> 2] = uid
   i[SIGINFO.STATUS >> 2] = detail
   writeInfo(pm, r.infoAt, i)
+}
+
+/** Its own and its children's. */
+function allCounts(p: Process): Counts {
+  const sum = { ...p.counts }
+  addCounts(sum, p.waitedCounts)
+  return sum
 }
 
 /** CLD_* and si_status of a process that ended. */
