@@ -231,16 +231,15 @@ static void ambient(void) {
 
 static void nothing(int s) {}
 static void killing(void) {
-  pid_t pid = fork();
-  if (pid == 0) for (;;) pause();
-  int ready[2];
+  int ready[2], alive[2]; // who lives as long as the latter is open
   char c;
-  pipe(ready);
+  pipe(ready), pipe(alive);
+  pid_t pid = fork();
+  if (pid == 0) close(alive[1]), read(alive[0], &c, 1), _exit(0);
   pid_t other = fork();
   if (other == 0) {
     if (setresuid(A, B, C)) {}
-    write(ready[1], "x", 1);
-    for (;;) pause();
+    close(alive[1]), write(ready[1], "x", 1), read(alive[0], &c, 1), _exit(0);
   }
   read(ready[0], &c, 1);
   if (setresuid(B, A, A)) {}
@@ -250,6 +249,7 @@ static void killing(void) {
   SAY(kill(-1, 0) == 0 || errno == EPERM);
   pid_t self = getpid();
   if (fork() == 0) {
+    close(alive[1]);
     if (setresuid(12345, 12345, 12345)) {}
     SAY(kill(self, 0));
     _exit(0);

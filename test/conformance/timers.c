@@ -208,7 +208,7 @@ static void intervals(void) {
   struct itimerval it = {{0, 5000}, {0, 5000}}, old, bad = {{0, 0}, {0, 1000000}};
   signal(SIGALRM, count), signal(SIGVTALRM, count), signal(SIGPROF, count);
   SAY(setitimer(ITIMER_REAL, &it, 0));
-  while (signals[SIGALRM] < 3) pause();
+  while (signals[SIGALRM] < 3) nap(1);
   SAY(getitimer(ITIMER_REAL, &old));
   printf("interval %ld, value %d\n", old.it_interval.tv_usec, old.it_value.tv_usec > 0 && old.it_value.tv_usec <= 5000);
   it = (struct itimerval){0};
@@ -259,7 +259,7 @@ static void posix(void) {
   SAY(timer_gettime(t, &got));
   printf("unarmed %ld\n", of(got.it_value));
   SAY(timer_settime(t, 0, &s, 0));
-  while (!fired) pause();
+  while (!fired) nap(1);
   printf("fired %d, code %d, value %d, overrun %d, count %d\n", fired, code, value, overrun, timer_getoverrun(t));
   // one signal is pending at most: the rest is overrun
   sigemptyset(&set), sigaddset(&set, SIGRTMIN), sigprocmask(SIG_BLOCK, &set, 0);
