@@ -18,6 +18,7 @@ import {
   ROUTE,
   route,
   specs,
+  DO,
 } from '../src/container/linux/program.ts'
 import { levelOf, messageOf, type Row, SYSCALLS } from '../src/container/linux/syscalls.ts'
 import { put64, setReg } from '../src/container/linux/thread.ts'
@@ -45,6 +46,9 @@ describe('the table', () => {
     )
   })
 
+  it('compiles to steps with numbers of their own', () => {
+    expect(new Set(Object.values(DO)).size).toBe(Object.keys(DO).length)
+  })
   it('is in ascending order without duplicates', () => {
     const numbers = SYSCALLS.map(row => row[0])
     expect(numbers).toEqual([...new Set(numbers)].sort((a, b) => a - b))
