@@ -106,7 +106,9 @@ static void *steps(void *arg) {
     long n = below(16) ? below(CALLS) : below(1024);
     if (left_out(n)) continue;
     if (i % 50 == 0) again(); // whatever it did to its signals
-    note(syscall(n, argument(0), argument(1), argument(2), argument(3), argument(4), argument(5)));
+    uint64_t second = argument(1);
+    if (n == SYS_shmget) second &= 0xfffff; // segments stay: they must not take all the machine's memory
+    note(syscall(n, argument(0), second, argument(2), argument(3), argument(4), argument(5)));
   }
   return arg;
 }
@@ -129,8 +131,8 @@ static int worker(uint64_t seed, const char *scratch) {
   char dir[200];
   snprintf(dir, sizeof dir, "%s/%lx", scratch, (unsigned long)seed);
   if (mkdir(dir, 0777) || chdir(dir)) return 1;
-  struct rlimit files = {256, 256}, size = {8 << 20, 8 << 20}, core = {0, 0}, cpu = {5, 5};
-  setrlimit(RLIMIT_NOFILE, &files), setrlimit(RLIMIT_FSIZE, &size), setrlimit(RLIMIT_CORE, &core), setrlimit(RLIMIT_CPU, &cpu);
+  struct rlimit files = {256, 256}, size = {8 << 20, 8 << 20}, core = {0, 0}, cpu = {5, 5}, memory = {64 << 20, 64 << 20};
+  setrlimit(RLIMIT_NOFILE, &files), setrlimit(RLIMIT_FSIZE, &size), setrlimit(RLIMIT_CORE, &core), setrlimit(RLIMIT_CPU, &cpu), setrlimit(RLIMIT_AS, &memory);
   area = mmap(NULL, 65536, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   half = mmap(NULL, 2 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   munmap(half + PAGE, PAGE);

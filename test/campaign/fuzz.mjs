@@ -16,7 +16,7 @@ const options = new Command('fuzz')
   .opts()
 
 console.log(`seed ${options.seed}, ${options.minutes} min`)
-await campaign('fuzz', { memory: 1024 ** 3, processes: 100 }, async (machine, scratch, failures) => {
+await campaign('fuzz', { memory: 4 * 1024 ** 3, processes: 100 }, async (machine, scratch, failures) => {
   const program = compile('fuzz.c', scratch)
   let over = false
   const patience = 60_000
@@ -31,7 +31,10 @@ await campaign('fuzz', { memory: 1024 ** 3, processes: 100 }, async (machine, sc
       const alive = await run(machine, ['sh', '-c', 'echo alive'])
       clearTimeout(late)
       slowest = Math.max(slowest, Date.now() - since)
-      if (alive.stdout !== 'alive\n') return [`another guest: ${JSON.stringify(alive)}`]
+      if (alive.stdout !== 'alive\n') {
+        const state = await run(machine, ['sh', '-c', 'head -3 /proc/meminfo; ipcs -m | tail -n +4; ps -e -o pid,ppid,stat,rss,comm | head -30; ulimit -a'])
+        return [`another guest: ${JSON.stringify(alive)}\n${state.status} ${state.stdout}${state.stderr}`]
+      }
       await new Promise(r => setTimeout(r, 250))
     }
     return []
