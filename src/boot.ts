@@ -109,6 +109,7 @@ function build(options: BootOptions, say: (m: FromKernel) => void, onControl: ()
     serverBuffers: buffers,
     diag: text => void (log.push(text) > 1000 && log.shift()),
   })
+  if (options.clockOffset !== 0) kernel.clock.setRealtime(realtime() + options.clockOffset)
   const auxv = readAuxv()
   const linux = new Linux(kernel, processes, arena, auxv(16), auxv(26) & ~HWCAP2_FSGSBASE, auxv(51), monotonic)
   linux.patching = options.patching

@@ -7,6 +7,8 @@ export interface BootOptions {
   /** Host directories shown at their own place, copy-on-write, where the machine has a file system of its own (/tmp). */
   show: string[]
   hostname: string
+  /** What the machine's clock is ahead of the host's (ms). */
+  clockOffset: number
   memory: number
   processes: number
   terminal: { input: number; output: number; rows: number; columns: number } | null

@@ -29,6 +29,8 @@ export interface MachineOptions {
   /** Host directories below /tmp (which is the machine's own) to show at their own place, copy-on-write. */
   show?: string[]
   hostname?: string
+  /** What the clock inside is ahead of the host's, in ms; negative: behind. Root inside may set it (clock_settime(2)). Default 0. */
+  clockOffset?: number
   /** Bytes the guests may commit together. Default: 3/4 of the host's memory. */
   memory?: number
   /** How many processes and threads may exist at once. Default 1500. */
@@ -163,6 +165,7 @@ export class Machine extends EventEmitter {
       binds: (options.binds ?? []).map(b => ({ host: path.resolve(b.host), guest: b.guest, readOnly: b.readOnly ?? false })),
       show: (options.show ?? []).map(d => path.resolve(d)),
       hostname: options.hostname ?? 'mol',
+      clockOffset: options.clockOffset ?? 0,
       memory: options.memory ?? 0,
       processes: options.processes ?? 1500,
       terminal,

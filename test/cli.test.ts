@@ -22,7 +22,7 @@ interface Got {
   stderr: string
 }
 function run(args: string[], input = ''): Got {
-  const r = spawnSync(process.execPath, [mol, ...args], { cwd: dir, input, encoding: 'utf8', timeout: 25_000, env: { ...process.env, NO_COLOR: '1' } })
+  const r = spawnSync(process.execPath, [mol, ...args], { cwd: dir, input, encoding: 'utf8', timeout: 60_000, env: { ...process.env, NO_COLOR: '1' } })
   return { status: r.status, stdout: r.stdout, stderr: r.stderr }
 }
 
@@ -50,6 +50,8 @@ describe('mol run', () => {
     ['environment', ['run', '-e', 'A=1 2', '--env', 'B=', 'sh', '-c', 'echo "$A|$B|$MOL"'], 0, '1 2||1\n', ''],
     ['working directory', ['run', '-w', '/usr/bin', 'pwd'], 0, '/usr/bin\n', ''],
     ['host name', ['run', '--hostname', 'inside', 'uname', '-n'], 0, 'inside\n', ''],
+    ['its own clock', ['run', '--clock', '2040-01-02T03:04:05Z', 'sh', '-c', 'date -u +%F; date -u -s 2050-06-07 > /dev/null; touch /tmp/x; date -u -r /tmp/x +%F'], 0, '2040-01-02\n2050-06-07\n', ''],
+    ['bad clock', ['run', '--clock', 'whenever', 'true'], 2, '', /date after 1970/],
     ['version', ['--version'], 0, /^\d+\.\d+\.\d+\n$/, ''],
     ['help has examples', ['run', '--help'], 0, /Examples:\n {2}mol run -it bash/, ''],
     ['completion', ['completion', 'bash'], 0, /complete -o default -F _mol mol/, ''],

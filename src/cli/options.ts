@@ -11,6 +11,7 @@ export interface GuestOptions {
   user?: string
   root?: string
   hostname?: string
+  clock?: number
   memory?: number
   processes?: number
   patch: boolean
@@ -44,6 +45,13 @@ function parseRoot(text: string): string {
   return path.resolve(text)
 }
 
+/** → ms ahead of now */
+function parseClock(text: string): number {
+  const offset = /^[+-]\d+(\.\d+)?$/.test(text) ? Number(text) * 1000 : Date.parse(text) - Date.now()
+  if (!Number.isFinite(offset) || Date.now() + offset < 0) throw new InvalidArgumentError('It is neither a date after 1970 nor +SECONDS or -SECONDS.')
+  return offset
+}
+
 /** envFlag: mol trace keeps -e for strace's expressions. */
 export function addGuestOptions(command: Command, envFlag = '-e, --env'): Command {
   return command
@@ -53,6 +61,7 @@ export function addGuestOptions(command: Command, envFlag = '-e, --env'): Comman
     .option('-u, --user <USER[:GROUP]>', 'run as this user (a name or number of the machine inside)')
     .option('--root <DIR>', 'host directory to use as the root of the file tree (default: /)', parseRoot)
     .option('--hostname <NAME>', 'host name inside', 'mol')
+    .option('--clock <WHEN>', 'what time it is inside: a date (2030-01-01, ISO 8601), or +SECONDS or -SECONDS from now', parseClock)
     .option('-m, --memory <SIZE>', 'how much memory all guests together may commit, e.g. 512m', parseSize)
     .option('--pids-limit <N>', 'how many processes there may be', parseCount)
     .option('--no-patch', 'leave call sites alone: every system call traps (slower)')
@@ -65,6 +74,7 @@ export function machineOptions(o: GuestOptions & { pidsLimit?: number }): Machin
     show: o.root ? [] : [...new Set([process.cwd(), workdir(o)])].filter(d => existsSync(d)),
     ...(o.root ? { root: o.root } : {}),
     ...(o.hostname ? { hostname: o.hostname } : {}),
+    ...(o.clock !== undefined ? { clockOffset: o.clock } : {}),
     ...(o.memory ? { memory: o.memory } : {}),
     ...(o.pidsLimit ? { processes: o.pidsLimit } : {}),
   }

@@ -142,6 +142,11 @@ export class ServerSys implements Sys {
   realtime(): number {
     return this.clock.realtime()
   }
+  settime(ms: number): number {
+    if (!this.may(SYS.SETTIME, NONE)) return -E.CALLDENIED
+    this.clock.setRealtime(ms)
+    return 0
+  }
   times(endpoint: number, out: Float64Array): number {
     return this.may(SYS.TIMES, endpoint) ? this.system.times(endpoint, out) : -E.CALLDENIED
   }

@@ -87,6 +87,8 @@ export interface Sys {
   /** Monotonic and real virtual time, in milliseconds with fraction. Real = Unix epoch. */
   monotonic(): number
   realtime(): number
+  /** Virtual real time is `ms` from now on. */
+  settime(ms: number): number
   /** user/system CPU time in ms of a process: out[0], out[1]. */
   times(endpoint: number, out: Float64Array): number
   random(offset: number, bytes: number): void

@@ -281,6 +281,10 @@ export class FakeSys implements Sys {
   realtime(): number {
     return this.epoch + this.now
   }
+  settime(ms: number): number {
+    this.epoch = ms - this.now
+    return this.record('settime', ms)
+  }
   times(endpoint: number, out: Float64Array): number {
     const result = this.record('times', endpoint)
     const [user, system] = this.cpu.get(endpoint) ?? [0, 0]

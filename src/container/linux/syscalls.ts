@@ -274,7 +274,7 @@ export const SYSCALLS: readonly Row[] = [
   [224, 'timer_gettime', 'timerid:int curr_value:>itimerspec', 'PM.TIMER_GETTIME'],
   [225, 'timer_getoverrun', 'timerid:int', 'PM.TIMER_GETOVERRUN'],
   [226, 'timer_delete', 'timerid:int', 'PM.TIMER_DELETE'],
-  [227, 'clock_settime', 'clockid:=clock tp:<timespec', 'PM.CLOCK_SETTIME'],
+  [227, 'clock_settime', 'clockid:=clock tp:<timespec', 'PM.CLOCK_SETTIME', '', 'the clock of the machine alone; what waits for an absolute time of it keeps its moment'],
   [228, 'clock_gettime', 'clockid:=clock tp:>timespec', 'PM.CLOCK_GETTIME'],
   [229, 'clock_getres', 'clockid:=clock res:>timespec?', 'PM.CLOCK_GETRES'],
   [230, 'clock_nanosleep', 'clockid:=clock flags:|timer request:<timespec remain:>timespec?~', 'PM.CLOCK_NANOSLEEP', 'clockid flags request remain.rem'],

@@ -422,7 +422,7 @@ export function pidInUse(pm: Pm, pid: number): boolean {
   return false
 }
 
-export const CAP = { CHOWN: 0, KILL: 5, SETGID: 6, SETUID: 7, SETPCAP: 8, SYS_PTRACE: 19, SYS_ADMIN: 21, SYS_NICE: 23, SYS_RESOURCE: 24, CHECKPOINT_RESTORE: 40 } as const
+export const CAP = { CHOWN: 0, KILL: 5, SETGID: 6, SETUID: 7, SETPCAP: 8, SYS_PTRACE: 19, SYS_ADMIN: 21, SYS_NICE: 23, SYS_RESOURCE: 24, SYS_TIME: 25, CHECKPOINT_RESTORE: 40 } as const
 export const LAST_CAP = 40
 /** All capabilities: bits 0–40. */
 export const ALL_CAPS: Readonly<Bits> = { lo: -1, hi: 0x1ff }

@@ -7,7 +7,7 @@ import { PM } from '../../protocol/pm.ts'
 import { adjtime } from './adjtime.ts'
 import { futexTimeout } from './futex.ts'
 import { timerKey, WAIT_TIMER } from './keys.ts'
-import { type Pm, type Task, taskOf, WAITING } from './mproc.ts'
+import { CAP, capable, type Pm, type Task, taskOf, WAITING } from './mproc.ts'
 import { isDue, recalculate } from './signal.ts'
 import { finish, read64, write64, writeTimespec } from './suspended.ts'
 import { grantOf, need } from './tell.ts'
@@ -57,11 +57,9 @@ export function timeCalls(pm: Pm): CallVector {
       write64(pm, at + 8, coarse ? COARSE_NS : 1)
       return 0
     },
-    [PM.CLOCK_SETTIME]: m => {
-      const clock = int(m, 0)
-      const at = need(m, 1, 16)
-      if (at < 0) return at
-      return clock !== CLOCK.REALTIME || readTimespec(pm, at) < 0 ? -E.INVAL : -E.PERM
+    [PM.CLOCK_SETTIME]: (m, from) => {
+      const t = taskOf(pm, from)
+      return t === undefined ? -E.SRCH : setClock(pm, t, m)
     },
     [PM.ADJTIME]: (m, from) => {
       const t = taskOf(pm, from)
@@ -76,6 +74,16 @@ export function timeCalls(pm: Pm): CallVector {
       return t === undefined ? -E.SRCH : sleep(pm, t, int(m, 0), int(m, 1), m, 2)
     },
   }
+}
+
+/** The machine's own clock, not the host's. What waits for an absolute time of it keeps the moment it had. */
+function setClock(pm: Pm, t: Task, m: Message): number {
+  const at = need(m, 1, 16)
+  if (at < 0) return at
+  const ms = readTimespec(pm, at)
+  if (int(m, 0) !== CLOCK.REALTIME || ms < 0) return -E.INVAL
+  if (!capable(t.cred, CAP.SYS_TIME)) return -E.PERM
+  return ms < pm.sys.monotonic() ? -E.INVAL : pm.sys.settime(ms) // not before its boot: timekeeping.c
 }
 
 /** A clock's time in ms, or -EINVAL: for the _ALARM clocks too, as where there is no clock that runs while the computer sleeps. CPU clocks of other processes (clock_getcpuclockid) are negative numbers: ~pid << 3 | kind. */
