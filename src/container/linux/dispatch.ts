@@ -307,8 +307,10 @@ export class Dispatcher {
 
   /** PM is asked what signals there are before the guest goes on. */
   private boundary(t: Thread): void {
-    if ((t.changes && (t.host as HostProcess).members.length > 1) || (t.nops > 0 && this.c.traced.isTraced(t))) {
-      // it may stop now; what others do with the address space must not wait for it, and a tracer sees what is done
+    const outputs = t.outs.pushed > 0 && t.forking < 0 && t.regs === REGS.RESULT
+    if ((t.changes && (t.host as HostProcess).members.length > 1) || (t.nops > 0 && (outputs || this.c.traced.isTraced(t)))) {
+      // it may stop now; what others do with the address space must not wait for it, and a tracer sees what is done. An output that can't
+      // be written is EFAULT: behind a signal frame it would be taken for a frame that can't be
       t.after = AFTER.CHANGES
       this.postReply(t, THEN.POST)
       return
