@@ -5,6 +5,7 @@ import { AT } from './abi/fcntl.ts'
 import { int, message, setGrant, setInt, SLOT, SUSPEND, TYPE, EP } from './abi/message.ts'
 import { continueImage, startImage } from './container/linux/exec.ts'
 import type { Linux } from './container/linux/container.ts'
+import { type Exec, environmentOf } from './container/linux/image.ts'
 import type { Loop } from './container/linux/loop.ts'
 import type { Thread } from './container/linux/processes.ts'
 import { type GuestThread, MORE, RESUME } from './container/linux/thread.ts'
@@ -136,6 +137,7 @@ export class Control implements Server {
       for (;;) {
         const first = thread.local === null
         const r = first ? startImage(c, thread, { path: paths[next] as string, argv: o.argv, env: o.env }) : continueImage(c, thread, failed)
+        if (r === RESUME) this.parts.linux.tracer?.started(thread as Thread, paths[next] as string, o.argv, o.env, environmentOf(thread.local as Exec))
         if (r === MORE || r === RESUME || r === SUSPEND) return r
         if (r >= 0) return RESUME
         // a directory of PATH one may not look into is passed over, as shells do; a file that is there and can't be run is what to report

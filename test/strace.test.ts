@@ -425,6 +425,13 @@ describe('Tracer', () => {
     })
     expect(out.split('\n')[0]).toBe('execve("/bin/true", ["true"], 0x11008 /* 1 var */) = 0')
   })
+  it('begins with the execve of a first program', () => {
+    const out = trace({}, (tracer, g) => {
+      tracer.started(g, '/bin/true', ['true', 'x'], ['A=1', 'B=2'], 0x7ffd1000)
+      call(tracer, g, 'brk', [0], 0x1000)
+    })
+    expect(out.split('\n')[0]).toBe('execve("/bin/true", ["true", "x"], 0x7ffd1000 /* 2 vars */) = 0')
+  })
   it('leaves children out unless asked', () => {
     const out = trace({}, (tracer, g, at) => {
       call(tracer, g, 'getpid', [], 100)

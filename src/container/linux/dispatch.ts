@@ -29,6 +29,8 @@ const UNDONE = 0xffffffff
 export interface Tracer {
   enter(t: Thread, nr: number): void
   exit(t: Thread, nr: number, result: number): void
+  /** A first program's image is made: as if it had called execve itself. envpAt: where the new image has its environment. */
+  started(t: Thread, path: string, argv: readonly string[], env: readonly string[], envpAt: number): void
   /** A call the container carries out itself has taken a step. */
   progress(t: Thread): void
   /** A signal frame was pushed; siginfo at arena offset `at`. */

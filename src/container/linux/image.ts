@@ -48,6 +48,11 @@ export interface Exec {
   written: number
 }
 
+/** Where a finished image has its environment: behind the arguments on its stack. */
+export function environmentOf(x: Exec): number {
+  return x.sp + 8 * (x.argv.length + 2)
+}
+
 export const STEP = { START: 0, GATHER: 1, WORDS: 2, BUILD: 3, STACK: 4, DONE: 5 } as const
 /** How the window is used: bulk data from its start, file records and small answers behind it. */
 export const BULK = DATA_OFF

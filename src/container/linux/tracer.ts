@@ -22,7 +22,9 @@ import {
   STRING_LIMIT,
   shown,
 } from './strace.ts'
+import { FOREVER } from './strace-arguments.ts'
 import { argumentTexts } from './strace-calls.ts'
+import { quote } from './strace-values.ts'
 import { parseFilter } from './trace-filter.ts'
 import { Summary } from './trace-summary.ts'
 
@@ -191,6 +193,18 @@ export class Tracer {
     for (const line of p.behind) this.whole(pid, line)
   }
 
+  /** A first program: what strace shows of it is the execve that it began with. */
+  started(t: ThreadView, path: string, argv: readonly string[], env: readonly string[], envpAt: number): void {
+    const pid = this.host.pid(t)
+    if (!this.follows(pid) || !this.shows(EXECVE)) return
+    const bytes = (list: readonly string[]): Uint8Array[] => list.map(text => Buffer.from(text, 'latin1'))
+    const lists = execLists({ argv: bytes(argv), envp: bytes(env) }, '', `0x${envpAt.toString(16)}`, this.limit)
+    if (this.summary) this.summary.add(EXECVE, 0, 0)
+    else if (this.options.json) {
+      const ts = this.host.realtime() / 1000
+      this.json({ ts, pid, tid: pid, name: 'execve', args: { path, argv }, ret: 0, errno: null, dur_us: 0 })
+    } else this.whole(pid, aligned(`execve(${quote(Buffer.from(path, 'latin1'), FOREVER)}, ${lists})`, '= 0'))
+  }
   /** A local call has taken a step: exec's lists are there for a while. */
   progress(t: ThreadView): void {
     const p = this.pending.get(this.host.pid(t))
