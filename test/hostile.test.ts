@@ -55,6 +55,15 @@ describe('hostile guests', () => {
     })
   }
 
+  test('socket calls with random operands leave nothing behind', { timeout: 60_000 }, async () => {
+    const sockets = path.join(dir, 'sockets')
+    execFileSync('gcc', ['-O1', '-w', '-static', '-pthread', '-o', sockets, path.join(import.meta.dirname, 'hostile/sockets.c')])
+    const got = await runIn(machine, [sockets, '3', '7'], { timeout: 50_000 })
+    expect(got).toEqual({ stdout: 'survived\n', stderr: '', status: '0' })
+    const left = await runIn(machine, ['/bin/sh', '-c', 'head -2 /proc/net/sockstat; cat /proc/net/unix'])
+    expect(left.stdout).toMatch(/^sockets: used 0\nTCP: inuse 0 orphan 0 tw \d+ alloc 0 mem 0\nNum .*\n$/)
+  })
+
   test('a looping guest can be killed, others run meanwhile', async () => {
     const looping = machine.spawn(program, ['loop'], { stdio: 'null' })
     expect((await go('crash')).status).toBe('SIGSEGV')
