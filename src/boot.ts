@@ -1,7 +1,7 @@
 // Puts a machine together: the only file that sees kernel, container, servers and drivers at once. Everything is handed in here;
 // nothing is global, so several machines live side by side, each in a kernel thread of its own.
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
-import { cpus, release, tmpdir, totalmem, version } from 'node:os'
+import { cpus, tmpdir, totalmem } from 'node:os'
 import path from 'node:path'
 import { INFO, INFO_BYTES, SLOT_BYTES } from './abi/channel.ts'
 import { EP, SLOT } from './abi/message.ts'
@@ -15,7 +15,9 @@ import type { Arena } from './container/linux/thread.ts'
 import type { BootOptions, FromKernel, ToKernel } from './control.ts'
 import { createHostFiles } from './drivers/hostfs/hostfiles.ts'
 import { createStream } from './drivers/stream/stream.ts'
+import { PTYS } from './drivers/tty/line.ts'
 import { createTty } from './drivers/tty/tty.ts'
+import { facts } from './facts.ts'
 import * as host from './host/host.ts'
 import type { HostFiles } from './lib/hostfiles.ts'
 import type { HostMemory } from './lib/hostmemory.ts'
@@ -129,36 +131,29 @@ function build(options: BootOptions, say: (m: FromKernel) => void, onControl: ()
   const store = openStore(files, directory)
   if (typeof store === 'number') throw new BootError('ESTORE', `can't use ${directory} for the workspace (errno ${-store})`)
   const memory = options.memory || Math.floor(totalmem() * 0.75)
-  const cpu = cpus()
-  const facts = {
-    cpus: cpu.length,
-    cpuModel: cpu[0]?.model ?? 'unknown',
-    cpuMhz: cpu[0]?.speed ?? 0,
-    cpuFlags: /^flags\s*: (.*)$/m.exec(readFileSync('/proc/cpuinfo', 'latin1'))?.[1] ?? '',
-    cacheKb: Number(/^cache size\s*: (\d+)/m.exec(readFileSync('/proc/cpuinfo', 'latin1'))?.[1] ?? 512),
+  const known = facts({
     memory,
-    memoryUsed: (): number => vm.pool.committed,
-    swap: 0,
-    osrelease: release(),
-    version: version(),
-    hostname: (): string => options.hostname,
-    pidMax: 32768,
-    cmdline: 'mol',
-  }
+    memoryUsed: () => vm.pool.committed,
+    memoryResident: () => linux.resident(),
+    overcommit: () => vm.pool.rule,
+    processes: options.processes,
+    ptys: PTYS,
+    messages: () => kernel.domainAccount(0).sent,
+  })
 
   let vm!: ReturnType<typeof createVm>
   let stream!: ReturnType<typeof createStream>
   let tty!: ReturnType<typeof createTty>
   let control!: Control
   kernel.addServer(EP.PM, SERVER, sys =>
-    createPm(sys, { cpus: facts.cpus, memoryTotal: memory, memoryFree: () => memory - facts.memoryUsed(), hostname: options.hostname, release: release(), version: version(), maxProcesses: options.processes, blocked: endpoint => kernel.blocked(endpoint) }),
+    createPm(sys, { cpus: known.cpus, memoryTotal: memory, memoryFree: () => Math.max(0, memory - known.memoryResident()), hostname: options.hostname, release: known.osrelease, version: known.version, maxProcesses: options.processes, blocked: endpoint => kernel.blocked(endpoint) }),
   )
   kernel.addServer(EP.VM, SERVER, sys => {
     vm = createVm(sys, { limit: memory, memory: hostMemory(opened), barriers: Math.max(0, host.membarrierCommands()) })
     return vm
   })
   kernel.addServer(EP.IPC, SERVER, sys => createIpc(sys))
-  kernel.addServer(EP.FS, SERVER, sys => createFs(sys, { host: files, store, facts, mounts: state => mountAll(state, { options, store, files, fail: mountFailed }) }))
+  kernel.addServer(EP.FS, SERVER, sys => createFs(sys, { host: files, store, facts: known, mounts: state => mountAll(state, { options, store, files, fail: mountFailed }) }))
   kernel.addServer(EP.NET, SERVER, sys => createNet(sys))
   kernel.addServer(EP.TTY, SERVER, sys => {
     tty = createTty(sys, loop, options.terminal ? { inFd: options.terminal.input, outFd: options.terminal.output, size: { rows: options.terminal.rows, columns: options.terminal.columns } } : {})

@@ -145,6 +145,8 @@ export const pmCalls = {
   /** The machine's processes together: TOTALS record. */
   TOTALS: [MOL + 48, 'totals>'],
   /** Threads or children (KIN) of process `pid`, ids after `after`, ascending, as u32 → count, or -ESRCH. */
+  /** From FS for writes to /proc: SET of thread `pid` → 0 or -ESRCH. */
+  SETTASK: [MOL + 50, 'pid what value name<'],
   KIN: [MOL + 49, 'pid what after list>'],
   GETCRED: [MOL + 20, 'endpoint cred>'],
   /** From FS for a signalfd: take the next pending signal of the set (u64 in the cell) and write its siginfo → number, 0: none. With no
@@ -179,6 +181,8 @@ export const PROC_RECORD = {
   AFFINITY: 408 /* 128 bits */, WAITING: 424 /* what PM has it wait for: WAITING of mproc.ts */,
   BYTES: 432,
 } as const
+/** SETTASK's what. TIMER_SLACK in ns; 0: as the thread began. */
+export const SET = { COMM: 0, TIMER_SLACK: 1 } as const
 /** KIN's what. */
 export const KIN = { THREADS: 0, CHILDREN: 1 } as const
 /** TOTALS' record: byte offsets of f64s. CPU times in ms, of those that ended too. Loads: processors busy, averaged over 1, 5, 15 minutes. */

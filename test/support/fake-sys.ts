@@ -20,6 +20,7 @@ import {
   slotOf,
   TYPE,
 } from '../../src/abi/message.ts'
+import { USAGE } from '../../src/abi/ipc.ts'
 import type { CallVector, Server, Sys } from '../../src/lib/server.ts'
 
 /** A piece of the fake arena, as it goes into a cell. */
@@ -266,6 +267,7 @@ export class FakeSys implements Sys {
     return this.record('poke', endpoint, address, from, bytes)
   }
   usage(endpoint: number, at: number): number {
+    this.mem.fill(0, at, at + USAGE.BYTES)
     return this.record('usage', endpoint, at)
   }
   residence(endpoint: number, at: number, rows: number): number {

@@ -5,9 +5,9 @@ import { EP, high, int, type Message, SUSPEND, uint } from '../../src/abi/messag
 import type { Server } from '../../src/lib/server.ts'
 import { CDEV } from '../../src/protocol/cdev.ts'
 import { FS } from '../../src/protocol/fs.ts'
-import { PM, PROC_RECORD as R, TOTALS } from '../../src/protocol/pm.ts'
+import { KIN, PM, PROC_RECORD as R, TOTALS } from '../../src/protocol/pm.ts'
 import { VM } from '../../src/protocol/vm.ts'
-import { createDevfs } from '../../src/servers/fs/devfs.ts'
+import { createDevfs, createDevpts } from '../../src/servers/fs/devfs.ts'
 import { createFs } from '../../src/servers/fs/fs.ts'
 import type { HostFiles } from '../../src/servers/fs/hostfiles.ts'
 import { createMemfs } from '../../src/servers/fs/memfs.ts'
@@ -15,6 +15,8 @@ import { mountAt } from '../../src/servers/fs/mount.ts'
 import { createProcfs } from '../../src/servers/fs/procfs.ts'
 import type { FsState } from '../../src/servers/fs/state.ts'
 import { openStore } from '../../src/servers/fs/store.ts'
+import { createSysfs } from '../../src/servers/fs/sysfs.ts'
+import { FACTS } from './facts.ts'
 import { type Cell, FakeSys, type Grant } from './fake-sys.ts'
 
 export const A = 32
@@ -99,30 +101,17 @@ export class World {
     const store = openStore(host, '/store')
     if (typeof store === 'number') throw new Error(`no store: ${store}`)
     const now = (): number => sys.realtime()
-    const facts = {
-      cpus: 2,
-      cpuModel: 'Test CPU',
-      cpuMhz: 1000,
-      cpuFlags: 'fpu',
-      cacheKb: 512,
-      memory: 2 ** 30,
-      memoryUsed: () => 2 ** 20,
-      swap: 0,
-      osrelease: '6.1.0-mol',
-      version: '#1',
-      hostname: () => 'test',
-      pidMax: 32768,
-      cmdline: 'mol',
-    }
     let state: FsState | undefined
     const mounts = (made: FsState): void => {
       state = made
       mountAt(made, '/', createMemfs({ store, dev: 1, now, mode: 0o755 }))
       mountAt(made, '/proc', createProcfs(made, 2))
       mountAt(made, '/dev', createDevfs(made, 3))
+      mountAt(made, '/dev/pts', createDevpts(made, 5))
+      mountAt(made, '/sys', createSysfs(made, 6))
       mountAt(made, '/tmp', createMemfs({ store, dev: 4, now }))
     }
-    this.server = sys.attach(createFs(sys, { host, store, facts, mounts }))
+    this.server = sys.attach(createFs(sys, { host, store, facts: FACTS, mounts }))
     this.state = state as unknown as FsState
     for (let i = 0; i < guests; i++)
       this.call(FS.SPAWN, EP.MACHINE, [A + i, sys.grant(new Uint8Array([0, 0, 0])), sys.grant('/')])
@@ -141,6 +130,12 @@ export class World {
       },
       [PM.SIGTAKE]: () => 0,
       [PM.TOTALS]: m => this.totals(m),
+      [PM.KIN]: m => (int(m, 1) === KIN.THREADS && int(m, 2) === 0 ? this.ids(m, 3, [int(m, 0)]) : 0),
+      [PM.UNAME]: m => {
+        for (const [i, char] of Array.from('test').entries()) sys.mem[uint(m, 0) + 65 + i] = char.charCodeAt(0)
+        return 0
+      },
+      [PM.SETTASK]: () => 0,
     })
     sys.stub(EP.VM, {
       [VM.MAPS]: m =>
@@ -167,8 +162,11 @@ export class World {
   }
   private pids(m: Message): number {
     const pids = [101, 102, 103].filter(pid => pid > int(m, 0) && this.state.fprocs[pid - 101 + A] !== undefined)
-    for (const [i, pid] of pids.entries()) this.sys.view.setUint32(uint(m, 1) + 4 * i, pid, true)
-    return pids.length
+    return this.ids(m, 1, pids)
+  }
+  private ids(m: Message, k: number, ids: number[]): number {
+    for (const [i, id] of ids.entries()) this.sys.view.setUint32(uint(m, k) + 4 * i, id, true)
+    return ids.length
   }
   private totals(m: Message): number {
     const rows = [
@@ -189,6 +187,10 @@ export class World {
     mem.fill(0, at, at + R.BYTES)
     const rows = [
       [R.PID, pid],
+      [R.TGID, pid],
+      [R.DUMPABLE, 1],
+      [R.SIGQ, 1],
+      [R.AFFINITY, 3],
       [R.PPID, 1],
       [R.PGRP, pid],
       [R.SESSION, pid],

@@ -18,7 +18,7 @@ import { Errands } from './errand.ts'
 import { Holds } from './hold.ts'
 import { Lifecycle } from './lifecycle.ts'
 import { fixTail } from './patching.ts'
-import { access, residence, usage } from './observe.ts'
+import { access, privateBytes, residence, usage } from './observe.ts'
 import { REGS, type HostProcess, type HostProcesses, STATE, stateOf, type Thread } from './processes.ts'
 import { SIGMSG } from '../../abi/signals.ts'
 import { Traced } from './ptrace.ts'
@@ -28,6 +28,8 @@ import { type Arena, type GuestThread, type LinuxContainer, opsLeft, pushOp, res
 
 /** An approved child shows itself within this many ms. */
 export const BIRTH_GRACE = 2000
+/** ms a sum over all host processes is good for. */
+const RESIDENT_FRESH = 100
 
 export class Linux implements Container, LinuxContainer {
   readonly dispatcher: Dispatcher
@@ -314,6 +316,17 @@ export class Linux implements Container, LinuxContainer {
     const pid = this.hostPid(slot)
     return pid > 0 ? residence(this.arena, pid, at, rows) : -E.SRCH
   }
+  /** Bytes of all guests' private memory that are there, as of not long ago. */
+  resident(): number {
+    if (this.now() - this.counted.at > RESIDENT_FRESH) {
+      let bytes = 0
+      for (const pid of this.processes.byPid.keys()) bytes += privateBytes(pid)
+      this.counted.bytes = bytes
+      this.counted.at = this.now()
+    }
+    return this.counted.bytes
+  }
+  private readonly counted = { at: Number.NEGATIVE_INFINITY, bytes: 0 }
   /** Of a process whose thread is lent too; 0: there is none. */
   private hostPid(slot: number): number {
     const t = this.threadOf[slot] ?? this.processes.threads.find(other => other.lenders.some(l => l.proc === slot))

@@ -10,6 +10,7 @@ const O_RDWR = 2
 const PREAD64 = 17
 const PWRITE64 = 18
 const KIB = 1024
+const PAGE = 4096
 const CHUNK = 1 << 18
 const scratch = new host.Scratch(CHUNK)
 
@@ -101,4 +102,12 @@ export function residence(arena: Arena, pid: number, at: number, rows: number): 
     }
   }
   return 0
+}
+
+/** Bytes of a process's private memory that are there; 0 when it is gone. */
+export function privateBytes(pid: number): number {
+  const text = textOf(`/proc/${pid}/statm`)
+  if (typeof text === 'number') return 0
+  const [, resident = 0, shared = 0] = text.split(' ').map(Number)
+  return Math.max(0, resident - shared) * PAGE
 }

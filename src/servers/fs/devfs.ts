@@ -1,6 +1,6 @@
 // /dev: a memfs filled with the machine's devices and the usual links, so that guests may add to it as they may to a devtmpfs.
 import { E } from '../../abi/errno.ts'
-import { isDirectory, makedev, S } from '../../abi/fcntl.ts'
+import { makedev, S } from '../../abi/fcntl.ts'
 import { MAJOR } from '../../protocol/cdev.ts'
 import type { FsType, Inode } from './inode.ts'
 import { MEM, MEM_MAJOR } from './memdev.ts'
@@ -8,6 +8,7 @@ import { createMemfs } from './memfs.ts'
 import { type FsState, holdInode } from './state.ts'
 
 const TTY_GROUP = 5
+const DEVPTS_MAGIC = 0x1cd1
 
 /** name → [mode, gid, major, minor] */
 const NODES = {
@@ -56,10 +57,17 @@ export function deviceNode(state: FsState, name: string): Inode | number {
   const { dev } = state
   return dev === null ? -E.NXIO : dev.lookup(dev.root, name)
 }
+/** /dev/pts: the names of ptys. */
+export function createDevpts(state: FsState, dev: number): FsType {
+  const now = (): number => state.sys.realtime()
+  const fs = createMemfs({ store: state.store, dev, now, mode: 0o755, name: 'devpts', magic: DEVPTS_MAGIC })
+  fs.create(fs.root, 'ptmx', S.IFCHR | 0o666, 0, TTY_GROUP, makedev(MAJOR.TTYAUX, 2))
+  state.pts = fs
+  return fs
+}
 /** The directory ptys are named in. */
 export function ptyDirectory(state: FsState): Inode | null {
-  const found = deviceNode(state, 'pts')
-  return typeof found === 'number' || !isDirectory(found.mode) ? null : found
+  return state.pts?.root ?? null
 }
 /** /dev/pts/`name` for a new pty: 0 or -errno. */
 export function addSlave(state: FsState, name: string, rdev: number, uid: number): number {

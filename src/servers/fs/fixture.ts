@@ -2,6 +2,7 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { FACTS } from '../../../test/support/facts.ts'
 import { type Message, makeEndpoint, message, setGrant, setInt, setLong } from '../../abi/message.ts'
 import { createHostFiles } from '../../drivers/hostfs/hostfiles.ts'
 import { buffer } from '../../host/host.ts'
@@ -15,7 +16,7 @@ import type { Credentials, Fproc, Stat } from './inode.ts'
 import { createMemfs } from './memfs.ts'
 import { mountAt } from './mount.ts'
 import { createOverlay, type Overlay } from './overlay.ts'
-import { createState, type Facts, type FsState, holdInode } from './state.ts'
+import { createState, type FsState, holdInode } from './state.ts'
 import { openStore, type Store } from './store.ts'
 
 export const ROOT: Credentials = {
@@ -35,22 +36,6 @@ const ARENA = 1 << 20
 /** Grants for paths, structures, data. */
 const AREA = { path: 0x1000, path2: 0x3000, struct: 0x5000, data: 0x10000 }
 const SLOT = 40
-const facts: Facts = {
-  cpus: 1,
-  cpuModel: '',
-  cpuMhz: 0,
-  cpuFlags: '',
-  cacheKb: 0,
-  memory: 0,
-  memoryUsed: () => 0,
-  swap: 0,
-  osrelease: '6.0',
-  version: '#1',
-  hostname: () => 'test',
-  pidMax: 32768,
-  cmdline: '',
-}
-
 export class Guest {
   readonly mem: Uint8Array
   readonly view: DataView
@@ -95,7 +80,7 @@ export class Guest {
       sendrec: () => -38,
       notify: () => 0,
     } as unknown as Sys
-    this.state = createState(sys, this.host, store, facts)
+    this.state = createState(sys, this.host, store, FACTS)
     watchClosing(this.state)
     const root = createOverlay({ host: this.host, lowerDir: base, store, dev: 30, now })
     if (typeof root === 'number') throw new Error(`base: ${root}`)
@@ -122,6 +107,7 @@ export class Guest {
       nofile: 1024,
       fsize: Number.POSITIVE_INFINITY,
       msgqueue: 819200,
+      shared: { oomAdjust: 0, oomLeast: 0, loginuid: 0, coreFilter: 0 },
     }
     this.state.fprocs[SLOT] = this.fproc
     this.calls = fsCalls(this.state)

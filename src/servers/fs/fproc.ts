@@ -42,6 +42,9 @@ const MSGQUEUE_DEFAULT = 819200
 const NOFILE_MAX = 1048576
 const RLIMIT = { FSIZE: 1, NOFILE: 7, MSGQUEUE: 12 } as const
 const UMASK_DEFAULT = 0o022
+const NO_UID = 4294967295
+/** core(5): private and shared anonymous memory, ELF headers. */
+const CORE_FILTER = 0x33
 const EMPTY = new Uint8Array(0)
 
 // -- contexts --
@@ -82,6 +85,7 @@ function fork(state: FsState, m: Message): number {
     cred: { ...parent.cred, groups: parent.cred.groups.slice() },
     table: shareFiles ? parent.table : copyTable(parent.table),
     context: shareContext ? parent.context : copyContext(parent.context),
+    shared: (flags & CLONE.THREAD) !== 0 ? parent.shared : { ...parent.shared },
   }
   state.forks++
   return 0
@@ -134,6 +138,7 @@ function spawn(state: FsState, m: Message): number {
     nofile: NOFILE_DEFAULT,
     fsize: Number.POSITIVE_INFINITY,
     msgqueue: MSGQUEUE_DEFAULT,
+    shared: { oomAdjust: 0, oomLeast: 0, loginuid: NO_UID, coreFilter: CORE_FILTER },
   }
   state.fprocs[slotOf(endpoint)] = fproc
   state.forks++

@@ -94,6 +94,8 @@ export interface FileOps {
   fsync?(f: OpenFile, data: boolean): number
   truncate?(f: OpenFile, size: number): number
   fallocate?(f: OpenFile, mode: number, offset: number, len: number): number
+  /** Lines of /proc/PID/fdinfo/N beside the common ones. */
+  info?(f: OpenFile): string
   /** A host file handle (host descriptor number) to map or to read directly; writable+shared only when the open file is. */
   hostFile?(f: OpenFile, writable: boolean): number
   /** The host file handle whose bytes are the file's, when it has one already: for long reads. */
@@ -126,5 +128,15 @@ export interface FileTable { refs: number; files: (OpenFile | null)[]; cloexec: 
 /** Root, working directory, umask, shared by CLONE_FS. Paths are kept for getcwd and /proc. */
 export interface FsContext { refs: number; root: Inode; rootPath: string; cwd: Inode; cwdPath: string; umask: number }
 
+/** What the threads of a process share of what is kept here for /proc (proc_pid(5)); a child begins with a copy. */
+export interface Shared {
+  oomAdjust: number
+  /** The least it may be set to without CAP_SYS_RESOURCE. */
+  oomLeast: number
+  loginuid: number
+  /** coredump_filter */
+  coreFilter: number
+}
+
 /** What FS knows of one guest (thread): one row of its process table, indexed by slot. */
-export interface Fproc { endpoint: number; table: FileTable; context: FsContext; cred: Credentials; exe: string; exeInode: Inode | null; args: Uint8Array; env: Uint8Array; tty: number; nofile: number /* RLIMIT_NOFILE soft */; msgqueue: number /* RLIMIT_MSGQUEUE soft */; fsize: number /* RLIMIT_FSIZE soft, Infinity = none */ }
+export interface Fproc { endpoint: number; table: FileTable; context: FsContext; cred: Credentials; exe: string; exeInode: Inode | null; args: Uint8Array; env: Uint8Array; tty: number; nofile: number /* RLIMIT_NOFILE soft */; msgqueue: number /* RLIMIT_MSGQUEUE soft */; fsize: number /* RLIMIT_FSIZE soft, Infinity = none */; shared: Shared }

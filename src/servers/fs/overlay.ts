@@ -38,6 +38,8 @@ export interface MemfsOptions {
   uid?: number
   gid?: number
   readOnly?: boolean
+  /** f_type of statfs; tmpfs's if absent. */
+  magic?: number
 }
 
 export class Overlay implements FsType {
@@ -60,7 +62,7 @@ export class Overlay implements FsType {
     this.now = options.now
     this.store = options.store
     this.readOnly = options.readOnly === true
-    this.magic = host === null ? TMPFS_MAGIC : typeOf(host, rootFd)
+    this.magic = options.magic ?? (host === null ? TMPFS_MAGIC : typeOf(host, rootFd))
     if (host === null) {
       this.lower = null
       this.root = new Node(this, OWN_INODES + 1, S.IFDIR | (options.mode ?? 0o1777), null, '')

@@ -57,9 +57,9 @@ const shapes: readonly (readonly [name: string, shape: RegExp])[] = [
   ['/proc/version', /^Linux version 6\.1\.0-mol /],
   [
     '/proc/cpuinfo',
-    /^processor\t: 0\nvendor_id\t: GenuineIntel\n(.*\n)*model name\t: Test CPU\n(.*\n)*\nprocessor\t: 1\n/,
+    /^processor\t: 0\nvendor_id\t: Test\nmodel name\t: Test CPU\nsiblings\t: 2\npower management:\n\nprocessor\t: 1\n/,
   ],
-  ['/proc/filesystems', /^nodev\tproc\n/],
+  ['/proc/filesystems', /^nodev\tproc\n/m],
   ['/proc/sys/kernel/hostname', /^test\n$/],
   ['/proc/sys/kernel/pid_max', /^32768\n$/],
   ['/proc/sys/kernel/random/uuid', /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}\n$/],

@@ -43,23 +43,30 @@ export interface Mount {
   options: string
 }
 
-/** What the machine is told about its host: shown in /proc. Bytes and counts. */
+/** What the machine is told about itself and its host: shown in /proc and /sys. Bytes and counts. */
 export interface Facts {
   cpus: number
-  cpuModel: string
-  cpuMhz: number
-  cpuFlags: string
-  cacheKb: number
+  /** /proc/cpuinfo of one processor: what says which kind it is. Names as there, tabs too. */
+  cpuinfo: readonly (readonly [name: string, value: string])[]
+  /** Caches of one processor, nearest first: files of /sys/devices/system/cpu/cpuN/cache/indexK by name. */
+  caches: readonly Readonly<Record<string, string>>[]
   memory: number
-  /** Memory in use by the machine's guests now. */
+  /** Memory committed to the machine's guests now; what of their private memory is there; how commits are counted (overcommit_memory). */
   memoryUsed(): number
-  swap: number
+  memoryResident(): number
+  overcommit(): number
+  /** transparent_hugepage/enabled of the host. */
+  hugePages: string
   osrelease: string
   /** `uname -v`. */
   version: string
-  hostname(): string
   pidMax: number
+  /** Processes and threads there may be; ptys. */
+  processes: number
+  ptys: number
   cmdline: string
+  /** Messages delivered so far: the machine's context switches. */
+  messages(): number
 }
 
 /** What a thread waits for. */
@@ -144,10 +151,10 @@ export interface FsState {
   /** By ref. */
   readonly pidfds: Map<number, Pidfd>
   readonly owners: Map<OpenFile, Owner>
-  /** /proc/PID/oom_score_adj by pid; absent: 0. */
-  readonly oomAdjust: Map<number, number>
   /** /dev, once it is made (createDevfs): devices of first processes and the names of ptys come from it. */
   dev: FsType | null
+  /** /dev/pts, likewise. */
+  pts: FsType | null
   /** Nodes of /dev that first processes get their descriptors from, whatever guests do to the names. */
   readonly stdio: Map<string, Inode>
   /** Where memfd files live: never mounted. */
@@ -196,8 +203,8 @@ export function createState(sys: Sys, host: HostFiles, store: Store, facts: Fact
     signalfds: [],
     pidfds: new Map(),
     owners: new Map(),
-    oomAdjust: new Map(),
     dev: null,
+    pts: null,
     stdio: new Map(),
     memfd: createMemfs({ store, dev: MEMFD_DEV, now }),
     forks: 0,

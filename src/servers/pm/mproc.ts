@@ -369,10 +369,13 @@ export function newRequest(): Request {
   return { idType: 0, id: 0, options: 0, statusAt: -1, infoAt: -1, usageAt: -1, answersPid: true, set: { lo: 0, hi: 0 }, remAt: -1, absolute: false, until: 0, space: 0, object: 0, address: 0, futex: 0, owner: 0, granted: false, word: { lo: 0, hi: 0 } }
 }
 
+/** ns a sleep may be late by, unless prctl(2) says otherwise. */
+export const TIMER_SLACK = 50_000
+
 export function newTask(tid: number, process: Process, cred: Cred): Task {
   return {
     endpoint: NONE, tid, process, cred, comm: '', start: 0, nice: 0, policy: 0, priority: 0, resetOnFork: false, affinity: new Uint8Array(128), ioprio: 0,
-    timerSlack: 50000, noNewPrivs: false, parentDeathSignal: 0, blocked: { lo: 0, hi: 0 }, realBlocked: { lo: 0, hi: 0 }, savedMask: null,
+    timerSlack: TIMER_SLACK, noNewPrivs: false, parentDeathSignal: 0, blocked: { lo: 0, hi: 0 }, realBlocked: { lo: 0, hi: 0 }, savedMask: null,
     frameMask: { lo: 0, hi: 0 }, frameSigno: 0, pending: newPending(), altSp: 0, altSize: 0, altFlags: SS.DISABLE, clearTid: 0, robustList: 0, leaving: -1, cleared: 0,
     waiting: WAITING.NONE, result: 0, inCall: 0, request: newRequest(), restartAt: -1, ref: 0, step: null, trace: null, injected: null,
   }

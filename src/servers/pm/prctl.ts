@@ -6,7 +6,7 @@ import { SIGMAX } from '../../abi/signals.ts'
 import type { CallVector } from '../../lib/server.ts'
 import { PM } from '../../protocol/pm.ts'
 import { SECBIT } from './capability.ts'
-import { CAP, capable, LAST_CAP, type Pm, type Task, taskOf } from './mproc.ts'
+import { CAP, capable, LAST_CAP, type Pm, type Task, TIMER_SLACK, taskOf } from './mproc.ts'
 import { grantOf } from './tell.ts'
 
 export const PR = {
@@ -69,7 +69,7 @@ function prctl(pm: Pm, t: Task, m: Message): number {
     case PR.SET_SECUREBITS:
       return setSecurebits(t, uint(m, 1))
     case PR.SET_TIMERSLACK:
-      t.timerSlack = arg === 0 ? 50000 : arg
+      t.timerSlack = arg === 0 ? TIMER_SLACK : arg
       return 0
     case PR.GET_TIMERSLACK:
       return t.timerSlack

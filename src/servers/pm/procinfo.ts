@@ -1,13 +1,13 @@
 // What PM tells FS for /proc: a record per thread (PROCINFO), who there is (PIDS, KIN), and the sums over all (TOTALS). Records and their
 // fields: protocol/pm.ts.
 import { E } from '../../abi/errno.ts'
-import { EP, FIRST_GUEST, high, int, type Message, message, setLong, TYPE } from '../../abi/message.ts'
+import { EP, FIRST_GUEST, high, int, long, type Message, message, setLong, TYPE } from '../../abi/message.ts'
 import { SIGMAX } from '../../abi/signals.ts'
 import type { CallVector, Handler } from '../../lib/server.ts'
-import { KIN, PM, PROC_RECORD as R, TOTALS } from '../../protocol/pm.ts'
+import { KIN, PM, PROC_RECORD as R, SET, TOTALS } from '../../protocol/pm.ts'
 import { TTY } from '../../protocol/tty.ts'
 import { loads, spentByAll } from './load.ts'
-import { findTask, type Bits, type Pm, RLIMIT, STATE, type Task, WAITING } from './mproc.ts'
+import { type Bits, findTask, type Pm, RLIMIT, STATE, type Task, TIMER_SLACK, WAITING } from './mproc.ts'
 import { add, handlerOf } from './signal.ts'
 import { need } from './tell.ts'
 import { isStopped } from './trace.ts'
@@ -21,6 +21,7 @@ export function procinfoCalls(pm: Pm): CallVector {
     [PM.PIDS]: inside(m => pids(pm, m)),
     [PM.KIN]: inside(m => kin(pm, m)),
     [PM.TOTALS]: inside(m => totals(pm, m)),
+    [PM.SETTASK]: inside(m => setTask(pm, m)),
   }
 }
 
@@ -41,6 +42,14 @@ function kin(pm: Pm, m: Message): number {
   return putIds(pm, m, 3, list, int(m, 2))
 }
 
+function setTask(pm: Pm, m: Message): number {
+  const t = pm.tasks.get(int(m, 0))
+  if (t === undefined) return -E.SRCH
+  if (int(m, 1) === SET.TIMER_SLACK) t.timerSlack = long(m, 2) > 0 ? long(m, 2) : TIMER_SLACK
+  else if (int(m, 1) === SET.COMM) t.comm = String.fromCharCode(...pm.sys.mem.subarray(int(m, 3), int(m, 3) + high(m, 3)))
+  else return -E.INVAL
+  return 0
+}
 function totals(pm: Pm, m: Message): number {
   const at = need(m, 0, TOTALS.BYTES)
   if (at < 0) return at
