@@ -33,7 +33,8 @@ function strings(state: FsState, about: Found, start: number, end: number): Uint
 function commandLine(state: FsState, about: Found): Uint8Array {
   const row = rowOf(state, about)
   const image = imageOf(state, about)
-  if (row === undefined || image === null) return NOTHING
+  if (row === undefined) return NOTHING
+  if (image === null) return row.args
   const at = addresses(image)
   const args = strings(state, about, at(IMAGE.ARG_START), at(IMAGE.ARG_END))
   if (args === null) return row.args
@@ -46,7 +47,8 @@ function commandLine(state: FsState, about: Found): Uint8Array {
 function environment(state: FsState, about: Found): Uint8Array {
   const row = rowOf(state, about)
   const image = imageOf(state, about)
-  if (row === undefined || image === null) return NOTHING
+  if (row === undefined) return NOTHING
+  if (image === null) return row.env
   const at = addresses(image)
   return strings(state, about, at(IMAGE.ENV_START), at(IMAGE.ENV_END)) ?? row.env
 }
