@@ -67,6 +67,7 @@ export interface TreeInode<About> extends Inode {
 
 export class TreeFs<About> implements FsType {
   readonly name: string
+  readonly fixed = true
   readonly dev: number
   readonly readOnly = false
   readonly root: TreeInode<About>
