@@ -13,7 +13,7 @@ await buildNative()
 rmSync(cache, { force: true }) // V8 knows a source by its length only
 await build({
   ...common,
-  entryPoints: { cli: 'src/cli/main.ts', machine: 'src/machine.ts', worker: 'src/start.ts', 'bench-kernel': 'bench/kernel.ts', programs: 'test/programs/main.ts' },
+  entryPoints: { cli: 'src/cli/main.ts', machine: 'src/machine.ts', worker: 'src/start.ts', 'bench-kernel': 'bench/kernel.ts', programs: 'test/programs/main.ts', property: 'test/property/main.ts' },
   splitting: true,
   format: 'esm',
   banner: { js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);" },

@@ -192,8 +192,9 @@ function complete(pm: Pm, p: Process, task: Task | null, signo: number): void {
   if (endsByDefault(p, signo) && !has(t.realBlocked, signo) && (t.trace === null || signo === SIG.KILL)) die(pm, p, signo, null)
   else wake(pm, t, signo)
 }
+/** Who is stopped takes nothing but SIGKILL; the rest waits for SIGCONT (wants_signal). */
 function wants(t: Task, signo: number): boolean {
-  return signo === SIG.KILL || !has(t.blocked, signo)
+  return signo === SIG.KILL || (t.waiting !== WAITING.STOPPED && !has(t.blocked, signo))
 }
 export function endsByDefault(p: Process, signo: number): boolean {
   return signo === SIG.KILL || (handlerOf(p, signo) === SIG_DFL && !inSet(DEFAULT_IGNORE | DEFAULT_STOP, signo))
