@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest'
 import { Campaigner, describeFailure } from './property/campaign.ts'
 import { CAMPAIGNS } from './property/campaigns.ts'
 
-const SEEDS = [1, 2, 3]
+const SEEDS = [1, 2]
 
 describe('random scripts', () => {
   for (const [name, campaign] of Object.entries(CAMPAIGNS))
@@ -18,5 +18,5 @@ describe('random scripts', () => {
       } finally {
         await campaigner.close()
       }
-    })
+    }, 120_000)
 })
