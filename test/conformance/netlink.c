@@ -1,4 +1,4 @@
-// Interfaces as programs ask for them: rtnetlink dumps, getifaddrs, SIOCGIF*. Only lo is printed: a host may have others.
+// Interfaces as programs ask for them: rtnetlink dumps, getifaddrs, SIOCGIF*. Only lo is printed: a host may have others; ::1 where the host has it.
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>
@@ -73,7 +73,7 @@ static void answer(void) {
         printf("link type %d flags %#x", i->ifi_type, i->ifi_flags & (IFF_UP | IFF_LOOPBACK | IFF_RUNNING));
         attributes(IFLA_RTA(i), h->nlmsg_len - NLMSG_LENGTH(sizeof *i), 0);
         if (!(h->nlmsg_flags & NLM_F_MULTI)) return;
-      } else if (h->nlmsg_type == RTM_NEWADDR && a->ifa_index == 1 && (a->ifa_prefixlen == 8 || a->ifa_prefixlen == 128)) {
+      } else if (h->nlmsg_type == RTM_NEWADDR && a->ifa_index == 1 && (a->ifa_prefixlen == 8 || (a->ifa_prefixlen == 128 && getenv("IPV6")))) {
         printf("address family %d prefix %d flags %#x scope %d", a->ifa_family, a->ifa_prefixlen, a->ifa_flags, a->ifa_scope);
         attributes(IFA_RTA(a), h->nlmsg_len - NLMSG_LENGTH(sizeof *a), 1);
       }
@@ -142,7 +142,7 @@ static void library(void) {
     if (family == AF_INET || family == AF_INET6) {
       inet_ntop(family, host, text, sizeof text);
       inet_ntop(family, bits, mask, sizeof mask);
-      if (strcmp(text, "127.0.0.1") && strcmp(text, "::1")) continue;
+      if (strcmp(text, "127.0.0.1") && (strcmp(text, "::1") || !getenv("IPV6"))) continue;
     }
     printf("%s family %d %s %s flags %#x\n", a->ifa_name, family, text, mask, a->ifa_flags & (IFF_UP | IFF_LOOPBACK | IFF_RUNNING));
   }

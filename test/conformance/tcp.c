@@ -726,7 +726,7 @@ int main(void) {
   ends();
   waiting();
   urgent();
-  six();
+  if (getenv("IPV6")) six(); // set where the host has it
   options();
   backlog();
   return 0;

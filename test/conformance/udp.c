@@ -388,7 +388,7 @@ int main(void) {
   connections();
   waiting();
   sharing();
-  six();
+  if (getenv("IPV6")) six(); // set where the host has it
   control();
   return 0;
 }
