@@ -234,6 +234,7 @@ function checkRename(fproc: Fproc, flags: number): number {
   const victim = other.inode
   const fs = (nd.parent ?? nd.inode)?.fs
   if (fs !== (other.parent ?? other.inode)?.fs) return -E.XDEV
+  if (fs?.fixed === true && other.kind === LAST.NORM && victim === null) return -E.NOENT
   if (nd.kind !== LAST.NORM) return -E.BUSY
   if (other.kind !== LAST.NORM) return (flags & RENAME.NOREPLACE) !== 0 ? -E.EXIST : -E.BUSY
   const oldDir = nd.parent as Inode

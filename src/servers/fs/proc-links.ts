@@ -7,7 +7,7 @@ import { getFile } from './filedes.ts'
 import { emptyStat } from './hosttree.ts'
 import type { Inode, OpenFile } from './inode.ts'
 import { guarded } from './proc-memory.ts'
-import { callerMayTrace, type Found, rowOf } from './proc-process.ts'
+import { callerMayTrace, type Found, rowOf, selfPid } from './proc-process.ts'
 import type { FsState } from './state.ts'
 import type { Tree, TreeDir, TreeEntry, TreeLink } from './treefs.ts'
 
@@ -55,7 +55,9 @@ function openFileOf(state: FsState, about: Found): OpenFile | null {
 const fdLink: TreeLink<Found> = {
   ...magic(openFileOf, named),
   mode(state, about) {
-    const access = (openFileOf(state, about)?.flags ?? 0) & O.ACCMODE
+    const flags = openFileOf(state, about)?.flags ?? O.PATH
+    const access = flags & O.ACCMODE
+    if ((flags & O.PATH) !== 0) return 0
     return (access === O.WRONLY ? 0 : 0o500) | (access === O.RDONLY ? 0 : 0o300)
   },
 }
@@ -72,10 +74,11 @@ const fdInfo = guarded((state, about) => {
 const NO_MOUNT = 15
 
 /** An entry per open descriptor. */
-function descriptors(mode: number, entry: TreeEntry<Found>): TreeDir<Found> {
+function descriptors(mode: number, entry: TreeEntry<Found>, access: TreeDir<Found>['access']): TreeDir<Found> {
   return {
     type: 'dir',
     mode,
+    access,
     entries: {},
     numbers(state, about) {
       const files = rowOf(state, about)?.table.files ?? []
@@ -87,7 +90,9 @@ function descriptors(mode: number, entry: TreeEntry<Found>): TreeDir<Found> {
     },
   }
 }
-export const fd = descriptors(0o500, fdLink)
+/** A process's own are for itself whatever it has become (proc_fd_permission). */
+const fd = descriptors(0o500, fdLink, (state, about) => (selfPid(state) === about.group ? 0o555 : undefined))
+const fdinfo = descriptors(0o555, fdInfo, (state, about) => (callerMayTrace(state, about) ? undefined : 0))
 
 // -- namespaces: there is one of each, with the numbers of Linux's first --
 
@@ -110,4 +115,4 @@ const ns: TreeDir<Found> = {
   ),
 }
 
-export const linkTree: Tree<Found> = { cwd, exe, fd, fdinfo: descriptors(0o555, fdInfo), ns, root }
+export const linkTree: Tree<Found> = { cwd, exe, fd, fdinfo, ns, root }

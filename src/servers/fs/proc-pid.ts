@@ -6,16 +6,16 @@ import { PM, SET } from '../../protocol/pm.ts'
 import type { Fproc, Shared } from './inode.ts'
 import { hasCapability } from './permission.ts'
 import { limitsText } from './proc-limits.ts'
-import { fd, linkTree } from './proc-links.ts'
+import { linkTree } from './proc-links.ts'
 import { guarded, memoryTree } from './proc-memory.ts'
 import { mountinfoText, mountsText, mountstatsText } from './proc-mounts.ts'
 import { netTable } from './proc-net.ts'
 import { children, findProcess, type Found, mayTrace, request, rowOf, selfPid, selfThread, threads, usageOf } from './proc-process.ts'
 import { processRecord } from './proc-record.ts'
 import { schedstatText, schedText, statText, statusText } from './proc-stat.ts'
-import { whereItWaits } from './proc-wait.ts'
+import { syscallText, whereItWaits } from './proc-wait.ts'
 import { type FsState, fprocOf } from './state.ts'
-import type { Tree, TreeDir, TreeEntry, TreeFile } from './treefs.ts'
+import type { Tree, TreeDir, TreeFile } from './treefs.ts'
 
 const CAP = { SYS_ADMIN: 21, SYS_NICE: 23, SYS_RESOURCE: 24 } as const
 const PAGE = 4096
@@ -188,6 +188,7 @@ function commonTree(state: FsState): Tree<Found> {
     stack: { ...guarded(stackText), allow: (st, about, by) => (hasCapability(by, CAP.SYS_ADMIN) ? mayTrace(st, about, by) : -E.ACCES) },
     stat: file(statText),
     status: file(statusText),
+    syscall: guarded(syscallText),
     uid_map: value(ALL_IDS),
     wchan: file(waitText),
   }
@@ -226,8 +227,4 @@ export function processDirectory(state: FsState): TreeDir<Found> {
     timens_offsets: value('monotonic           0         0\nboottime            0         0\n'),
     timerslack_ns: timerSlack,
   })
-}
-/** fd is for the process itself whatever it has become (proc_fd_permission). */
-export function isOwnAlways(entry: TreeEntry<Found>): boolean {
-  return entry === fd
 }

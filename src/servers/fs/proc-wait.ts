@@ -1,5 +1,6 @@
-// /proc/PID/wchan: what a thread waits in, by the name of the function it would sleep in on Linux. PM knows of its own waits, our rows of
-// ours; a call suspended elsewhere has no name.
+// What a thread waits in. /proc/PID/wchan: by the name of the function it would sleep in on Linux; PM knows of its own waits, our rows of
+// ours; a call suspended elsewhere has no name. /proc/PID/syscall: by number and arguments, which its registers tell.
+import { CONTEXT, PLACE, REGISTERS } from '../../abi/context.ts'
 import { major, S } from '../../abi/fcntl.ts'
 import { MAJOR } from '../../protocol/cdev.ts'
 import type { Found } from './proc-process.ts'
@@ -31,4 +32,19 @@ export function whereItWaits(state: FsState, about: Found, p: ProcRecord): strin
   if ((mode & S.IFMT) === S.IFCHR && major(rdev) !== MAJOR.STREAM) return 'n_tty_read'
   if ((mode & S.IFMT) === S.IFIFO) return 'anon_pipe_read'
   return (mode & S.IFMT) === S.IFSOCK ? 'sk_wait_data' : 'wait_woken'
+}
+
+const ARGUMENTS = ['rdi', 'rsi', 'rdx', 'r10', 'r8', 'r9'] as const
+/** The call with its arguments, stack pointer and program counter; -1 instead of a call for one stopped outside; or that it runs. */
+export function syscallText(state: FsState, about: Found): string {
+  const { sys } = state
+  const at = sys.buffer
+  if (sys.getContext(about.endpoint, at) < 0) return 'running\n'
+  const word = (offset: number): string => `0x${sys.view.getBigUint64(offset, true).toString(16)}`
+  const register = (name: (typeof REGISTERS)[number]): string => word(at + CONTEXT.REGS + 8 * REGISTERS.indexOf(name))
+  const place = sys.view.getUint32(at + CONTEXT.PLACE, true)
+  const call = sys.view.getInt32(at + CONTEXT.CALL, true)
+  if (place === PLACE.RUNNING) return 'running\n'
+  const where = `${register('rsp')} ${register('rip')}\n`
+  return call < 0 ? `-1 ${where}` : `${call} ${ARGUMENTS.map(register).join(' ')} ${where}`
 }

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { A, B, World } from '../../../test/support/fs-world.ts'
+import { A, B, C, World } from '../../../test/support/fs-world.ts'
 import { E } from '../../abi/errno.ts'
 import { O } from '../../abi/fcntl.ts'
 import { EP } from '../../abi/message.ts'
@@ -64,6 +64,14 @@ const shapes: readonly (readonly [name: string, shape: RegExp])[] = [
   ['/proc/sys/kernel/pid_max', /^32768\n$/],
   ['/proc/sys/kernel/random/uuid', /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}\n$/],
   ['/proc/sys/fs/pipe-max-size', /^1048576\n$/],
+  ['/sys/devices/system/cpu/online', /^0-1\n$/],
+  ['/sys/devices/system/cpu/cpu1/topology/core_id', /^1\n$/],
+  ['/sys/devices/system/cpu/cpu1/topology/package_cpus', /^3\n$/],
+  ['/sys/devices/system/cpu/cpu0/cache/index0/size', /^32K\n$/],
+  ['/sys/devices/system/cpu/cpu0/node0/cpulist', /^0-1\n$/],
+  ['/sys/devices/system/node/node0/meminfo', /^Node 0 MemTotal: {8}1048576 kB\n/],
+  ['/sys/class/net/lo/mtu', /^65536\n$/],
+  ['/sys/kernel/mm/transparent_hugepage/enabled', /^always \[madvise\] never\n$/],
 ]
 describe('/proc texts', () => {
   test.each(shapes)('%s', (name, shape) => expect(new World().slurp(A, name)).toMatch(shape))
@@ -134,9 +142,11 @@ const rows: readonly (readonly [name: string, steps: (w: World) => unknown, expe
     w => [
       w.call(FS.MKDIR, A, [-100, w.path('/proc/x'), 0o755]),
       w.call(FS.UNLINK, A, [-100, w.path('/proc/stat'), 0]),
+      w.open(A, '/sys/devices/system/cpu/online', O.RDWR),
       w.open(A, '/proc/stat', O.RDWR),
+      w.write(A, 3, 'x'),
     ],
-    [-E.NOENT, -E.PERM, -E.ACCES],
+    [-E.NOENT, -E.PERM, -E.ACCES, 3, -E.INVAL],
   ],
   [
     'oom_score_adj is kept',
@@ -148,6 +158,38 @@ const rows: readonly (readonly [name: string, steps: (w: World) => unknown, expe
       w.slurp(B, '/proc/101/oom_score_adj'),
     ],
     [3, 4, -E.INVAL, -E.INVAL, '-17\n'],
+  ],
+  [
+    'oom_score_adj: no less than root let it be, for a child and another thread too',
+    w => {
+      w.fork(A, C + 1)
+      w.fork(A, C + 2, 0x10000)
+      const set = (from: number, text: string): unknown => {
+        const fd = w.open(from, '/proc/self/oom_score_adj', O.RDWR)
+        return [w.write(from, fd as number, text), w.close(from, fd as number)][0]
+      }
+      const asRoot = set(A, '100')
+      for (const who of [A, C + 1, C + 2]) Object.assign(w.state.fprocs[who]?.cred ?? {}, { capabilities: 0 })
+      return [asRoot, set(A, '99'), set(A, '200'), w.state.fprocs[C + 1]?.shared.oomAdjust, w.state.fprocs[C + 2]?.shared.oomAdjust]
+    },
+    [3, -E.ACCES, 3, 0, 200],
+  ],
+  [
+    'what can be tuned',
+    w => {
+      const put = (name: string, text: string): unknown => {
+        const fd = w.open(A, name, O.WRONLY)
+        return typeof fd === 'number' && fd >= 0 ? [w.write(A, fd, text), w.close(A, fd)][0] : fd
+      }
+      return [
+        put('/proc/sys/fs/file-max', '5000\n'),
+        put('/proc/sys/fs/file-max', '3'),
+        put('/proc/sys/fs/file-max', '-1'),
+        w.slurp(A, '/proc/sys/fs/file-max'),
+        put('/proc/sys/kernel/ostype', 'x'),
+      ]
+    },
+    [5, -E.INVAL, -E.INVAL, '5000\n', -E.INVAL],
   ],
   [
     'a file kept open tells news after a rewind',

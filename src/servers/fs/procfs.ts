@@ -1,9 +1,8 @@
 // /proc: what the machine knows about itself and its processes. Nothing of the host shows but what Facts holds.
 // The tables: proc-root.ts (the machine), proc-pid.ts (processes); how tables become inodes: treefs.ts.
 import { E } from '../../abi/errno.ts'
-import { slotOf } from '../../abi/message.ts'
 import type { FsType } from './inode.ts'
-import { isOwnAlways, processDirectory } from './proc-pid.ts'
+import { processDirectory } from './proc-pid.ts'
 import { findProcess, type Found, isAlive, MACHINE, pids, selfPid, selfThread } from './proc-process.ts'
 import { rootTree } from './proc-root.ts'
 import type { FsState } from './state.ts'
@@ -37,19 +36,15 @@ export function createProcfs(state: FsState, dev: number): FsType {
     },
   }
   const id = (about: Found): number => (about === MACHINE ? 0 : ((about.fd + 1) * PIDS + about.pid) * 2 + (about.thread ? 1 : 0))
-  const kind = { name: 'proc', magic: PROC_SUPER_MAGIC, fileSize: 0, root, about: MACHINE, owner, alive: isAlive, id }
+  const kind = { name: 'proc', magic: PROC_SUPER_MAGIC, fileSize: 0, strict: false, root, about: MACHINE, owner, alive: isAlive, id }
   return new TreeFs(state, kind, dev)
 }
 function idText(pid: number): string | number {
   return pid < 0 ? -E.NOENT : String(pid)
 }
 /** Who acts for the process; root where others may not look into it, save at the directories themselves. */
-function owner(state: FsState, about: Found, entry: TreeEntry<Found>): { uid: number; gid: number } {
+function owner(_state: FsState, about: Found, entry: TreeEntry<Found>): { uid: number; gid: number } {
   if (about === MACHINE) return { uid: 0, gid: 0 }
-  if (isOwnAlways(entry) && selfPid(state) === about.group) {
-    const caller = state.fprocs[slotOf(state.current)]
-    if (caller !== undefined) return { uid: caller.cred.fsuid, gid: caller.cred.fsgid }
-  }
   const [, uid = 0] = about.uids
   const [, gid = 0] = about.gids
   return about.dumpable || (entry.type === 'dir' && entry.mode === 0o555) ? { uid, gid } : { uid: 0, gid: 0 }

@@ -116,7 +116,7 @@ export function createSysfs(state: FsState, dev: number): FsType {
     power: empty,
   })
   const kind = {
-    name: 'sysfs', magic: SYSFS_MAGIC, fileSize: 4096, root, about: null, owner: () => ({ uid: 0, gid: 0 }), alive: () => true, id: () => 0,
+    name: 'sysfs', magic: SYSFS_MAGIC, fileSize: 4096, strict: true, root, about: null, owner: () => ({ uid: 0, gid: 0 }), alive: () => true, id: () => 0,
   }
   return new TreeFs<Nobody>(state, kind, dev)
 }

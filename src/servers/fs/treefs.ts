@@ -36,6 +36,8 @@ export interface TreeLink<About> {
 export interface TreeDir<About> {
   type: 'dir'
   mode: number
+  /** Permission bits that hold for the caller, where the mode doesn't say it all. */
+  access?(state: FsState, about: About): number | undefined
   entries: Tree<About>
   /** Entries with numbers for names (processes, threads, descriptors) beside the named ones. */
   numbers?(state: FsState, about: About): number[]
@@ -50,6 +52,8 @@ export interface TreeKind<About> {
   magic: number
   /** st_size of files. */
   fileSize: number
+  /** Whoever is let by the mode, what can't be written isn't opened for it; else write(2) says EINVAL. */
+  strict: boolean
   root: TreeDir<About>
   about: About
   owner(state: FsState, about: About, entry: TreeEntry<About>): { uid: number; gid: number }
@@ -103,7 +107,9 @@ export class TreeFs<About> implements FsType {
   private node(entry: TreeEntry<About>, about: About, up: TreeInode<About> | null): TreeInode<About> {
     const { uid, gid } = this.kind.owner(this.state, about, entry)
     const ino = this.inoOf(entry, about)
-    return { fs: this, ino, mode: this.modeOf(entry, about), uid, gid, rdev: 0, refs: 0, covered: null, entry, about, up }
+    const own = entry.type === 'dir' ? entry.access?.(this.state, about) : undefined
+    const mode = own === undefined ? this.modeOf(entry, about) : S.IFDIR | own
+    return { fs: this, ino, mode, uid, gid, rdev: 0, refs: 0, covered: null, entry, about, up }
   }
 
   lookup(dir: Inode, name: string): Inode | number {
@@ -156,7 +162,7 @@ export class TreeFs<About> implements FsType {
     const now = this.state.sys.realtime()
     out.dev = this.dev
     out.ino = at.ino
-    out.mode = at.mode
+    out.mode = this.modeOf(entry, about)
     out.nlink = 1
     if (entry.type === 'dir') {
       out.nlink = 2 + Object.values(entry.entries).filter(e => e.type === 'dir').length
@@ -206,9 +212,8 @@ export class TreeFs<About> implements FsType {
     if (!this.kind.alive(this.state, about)) return -E.NOENT
     if (entry.type === 'link') return -E.LOOP
     if (entry.type === 'dir') return -E.ISDIR
-    const access = flags & O.ACCMODE
-    if (access !== O.RDONLY && entry.write === undefined && entry.ops === undefined) return -E.ACCES
-    if (access !== O.WRONLY && entry.text === undefined && entry.ops === undefined) return -E.ACCES
+    const writes = (flags & O.ACCMODE) !== O.RDONLY
+    if (writes && this.kind.strict && entry.write === undefined && entry.ops === undefined) return -E.ACCES
     const refused = entry.allow?.(this.state, about, by) ?? 0
     return refused < 0 ? refused : (entry.ops ?? this.fileOps)
   }
