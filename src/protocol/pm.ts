@@ -69,6 +69,7 @@ export const pmCalls = {
   PRCTL: [LINUX + 157, 'option arg2 arg3 arg4 arg5 name<>'], // name: 16 bytes for PR_SET_NAME / PR_GET_NAME, else empty
   SETRLIMIT: [LINUX + 160, 'resource rlim<'],
   SETHOSTNAME: [LINUX + 170, 'name< len'],
+  SETDOMAINNAME: [LINUX + 171, 'name< len'],
   GETTID: [LINUX + 186, ''],
   TKILL: [LINUX + 200, 'tid signo'],
   IOPRIO_SET: [LINUX + 251, 'which who ioprio'],

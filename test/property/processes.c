@@ -156,7 +156,8 @@ static void show(int k) {
   char path[40], line[200];
   int ppid = 0, pgrp = 0, session = 0, state = letter(k);
   if (!agents[k].pid) return;
-  if (agents[k].told || agents[k].children) printf("  %d:%.*s%s\n", k, agents[k].told, agents[k].text, agents[k].children ? " [child]" : "");
+  int lives = state && state != 'Z'; // what the dying have still said depends on who was quicker
+  if (lives && (agents[k].told || agents[k].children)) printf("  %d:%.*s%s\n", k, agents[k].told, agents[k].text, agents[k].children ? " [child]" : "");
   agents[k].told = agents[k].children = 0;
   if (!state) return printf("  %d gone\n", k), (void)0;
   snprintf(path, sizeof path, "/proc/%d/stat", agents[k].pid);

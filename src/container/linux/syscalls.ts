@@ -218,7 +218,7 @@ export const SYSCALLS: readonly Row[] = [
   [168, 'swapoff', 'path', 'EPERM', '', PRIVILEGED],
   [169, 'reboot', 'magic:hex magic2:hex op:hex arg:addr', 'EPERM', '', 'the machine ends when its first process does'],
   [170, 'sethostname', 'name:<[len] len:int', 'PM.SETHOSTNAME'],
-  [171, 'setdomainname', 'name:addr len:int', 'EPERM', '', 'no NIS domain'],
+  [171, 'setdomainname', 'name:<[len] len:int', 'PM.SETDOMAINNAME'],
   [172, 'iopl', 'level:int', 'EPERM', '', PRIVILEGED],
   [173, 'ioperm', 'from:ulong num:ulong turn_on:int', 'EPERM', '', PRIVILEGED],
   [174, 'create_module', 'name:addr size', 'ENOSYS', '', GONE],

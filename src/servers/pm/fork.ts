@@ -183,6 +183,8 @@ function newChild(pm: Pm, t: Task, pid: number, flags: number): Task {
   p.dumpable = from.dumpable
   p.keepCaps = from.keepCaps
   p.thpDisable = from.thpDisable
+  p.machineChecks = from.machineChecks
+  p.ioFlusher = from.ioFlusher
   p.personality = from.personality
   enterProcess(pm, p)
   return p.leader

@@ -18,16 +18,8 @@ const GRND_RANDOM_INSECURE = 6
 export function infoCalls(pm: Pm): CallVector {
   return {
     [PM.UNAME]: m => uname(pm, m),
-    [PM.SETHOSTNAME]: (m, from) => {
-      const t = taskOf(pm, from)
-      if (t === undefined && from !== EP.FS) return -E.SRCH // FS has asked already: a write to /proc/sys
-      if (t !== undefined && !capable(t.cred, CAP.SYS_ADMIN)) return -E.PERM
-      const length = int(m, 1)
-      if (length < 0 || length > 64) return -E.INVAL
-      if (high(m, 0) < length) return -E.FAULT
-      pm.hostname = String.fromCharCode(...pm.sys.mem.subarray(int(m, 0), int(m, 0) + length)).split('\0')[0]
-      return 0
-    },
+    [PM.SETHOSTNAME]: (m, from) => setName(pm, m, from, 'hostname'),
+    [PM.SETDOMAINNAME]: (m, from) => setName(pm, m, from, 'domainname'),
     [PM.SYSINFO]: m => sysinfo(pm, m),
     [PM.GETRANDOM]: m => {
       const flags = uint(m, 2)
@@ -55,6 +47,17 @@ export function infoCalls(pm: Pm): CallVector {
   }
 }
 
+function setName(pm: Pm, m: Message, from: number, which: 'hostname' | 'domainname'): number {
+  const t = taskOf(pm, from)
+  if (t === undefined && from !== EP.FS) return -E.SRCH // FS has asked already: a write to /proc/sys
+  if (t !== undefined && !capable(t.cred, CAP.SYS_ADMIN)) return -E.PERM
+  const length = int(m, 1)
+  if (length < 0 || length > 64) return -E.INVAL
+  if (high(m, 0) < length) return -E.FAULT
+  pm[which] = String.fromCharCode(...pm.sys.mem.subarray(int(m, 0), int(m, 0) + length)).split('\0')[0]
+  return 0
+}
+
 function uname(pm: Pm, m: Message): number {
   const at = need(m, 0, 6 * UTSNAME_FIELD)
   if (at < 0) return at
@@ -72,7 +75,7 @@ function sysinfo(pm: Pm, m: Message): number {
   if (at < 0) return at
   const { memoryTotal, memoryFree } = pm.options
   pm.sys.mem.fill(0, at, at + SYSINFO_BYTES)
-  write64(pm, at, Math.floor(pm.sys.monotonic() / 1000))
+  write64(pm, at, Math.ceil(pm.sys.monotonic() / 1000))
   loads(pm).forEach((load, k) => {
     write64(pm, at + 8 + 8 * k, Math.floor(load * LOAD_ONE))
   })

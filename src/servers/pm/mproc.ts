@@ -289,6 +289,9 @@ export interface Process {
   keepCaps: boolean
   subreaper: boolean
   thpDisable: boolean
+  /** prctl's PR_MCE_KILL and PR_SET_IO_FLUSHER. */
+  machineChecks: number
+  ioFlusher: boolean
   personality: number
   /** vfork parent that waits for this process. -1 none. */
   vforkParent: number
@@ -392,7 +395,7 @@ export function newProcess(pid: number, parent: Process | null, cred: Cred): Pro
     limits: new Float64Array(2 * RLIMIT.COUNT).fill(Number.POSITIVE_INFINITY), dead: { user: 0, system: 0 }, waited: { user: 0, system: 0 },
     counts: newCounts(), waitedCounts: newCounts(), asksCounts: false,
     timers: [newTimer(), newTimer(), newTimer()], posixTimers: [], space: 0, execed: false, dumpable: 1, keepCaps: false, subreaper: false,
-    thpDisable: false, personality: 0, vforkParent: -1, job: -1, ref: 0, tracer: 0, watched: false,
+    thpDisable: false, machineChecks: 2, ioFlusher: false, personality: 0, vforkParent: -1, job: -1, ref: 0, tracer: 0, watched: false,
   } as unknown as Process
   p.parent = parent ?? p
   p.leader = newTask(pid, p, cred)

@@ -6,18 +6,24 @@ import { SIGMAX } from '../../abi/signals.ts'
 import type { CallVector } from '../../lib/server.ts'
 import { PM } from '../../protocol/pm.ts'
 import { SECBIT } from './capability.ts'
-import { CAP, capable, LAST_CAP, type Pm, type Task, TIMER_SLACK, taskOf } from './mproc.ts'
-import { grantOf } from './tell.ts'
+import { CAP, capable, LAST_CAP, type Pm, type Process, type Task, TIMER_SLACK, taskOf } from './mproc.ts'
+import { write64 } from './suspended.ts'
+import { grantOf, need } from './tell.ts'
 
 export const PR = {
   SET_PDEATHSIG: 1, GET_PDEATHSIG: 2, GET_DUMPABLE: 3, SET_DUMPABLE: 4, GET_KEEPCAPS: 7, SET_KEEPCAPS: 8, GET_TIMING: 13, SET_TIMING: 14,
-  SET_NAME: 15, GET_NAME: 16, GET_SECCOMP: 21, SET_SECCOMP: 22, CAPBSET_READ: 23, CAPBSET_DROP: 24, GET_TSC: 25, GET_SECUREBITS: 27,
+  SET_NAME: 15, GET_NAME: 16, GET_SECCOMP: 21, SET_SECCOMP: 22, CAPBSET_READ: 23, CAPBSET_DROP: 24, GET_TSC: 25, SET_TSC: 26, GET_SECUREBITS: 27,
   SET_SECUREBITS: 28, SET_TIMERSLACK: 29, GET_TIMERSLACK: 30, MCE_KILL: 33, MCE_KILL_GET: 34, SET_CHILD_SUBREAPER: 36,
-  GET_CHILD_SUBREAPER: 37, SET_NO_NEW_PRIVS: 38, GET_NO_NEW_PRIVS: 39, GET_TID_ADDRESS: 40, SET_THP_DISABLE: 41, GET_THP_DISABLE: 42,
+  GET_CHILD_SUBREAPER: 37, SET_NO_NEW_PRIVS: 38, GET_NO_NEW_PRIVS: 39, GET_TID_ADDRESS: 40, GET_SPECULATION_CTRL: 52, SET_SPECULATION_CTRL: 53, SET_IO_FLUSHER: 57, GET_IO_FLUSHER: 58, GET_MDWE: 66, SET_THP_DISABLE: 41, GET_THP_DISABLE: 42,
   CAP_AMBIENT: 47, SET_PTRACER: 0x59616d61, SET_VMA: 0x53564d41,
 } as const
 const AMBIENT = { IS_SET: 1, RAISE: 2, LOWER: 3, CLEAR_ALL: 4 } as const
 const NAME_BYTES = 16
+const TSC_ENABLE = 1
+/** PR_MCE_KILL_LATE, EARLY, DEFAULT */
+const MCE = { LATE: 0, EARLY: 1, DEFAULT: 2 } as const
+/** PR_SPEC_STORE_BYPASS to PR_SPEC_L1D_FLUSH */
+const SPECULATIONS = 3
 
 export function prctlCalls(pm: Pm): CallVector {
   return {
@@ -73,10 +79,31 @@ function prctl(pm: Pm, t: Task, m: Message): number {
       return 0
     case PR.GET_TIMERSLACK:
       return t.timerSlack
+    case PR.GET_TSC:
+      return putInt(pm, m, TSC_ENABLE)
+    case PR.SET_TSC:
+      return arg === TSC_ENABLE ? 0 : -E.INVAL
     case PR.MCE_KILL:
-      return arg <= 1 && !rest ? 0 : -E.INVAL
+      return machineChecks(p, m)
     case PR.MCE_KILL_GET:
-      return arg === 0 && !rest ? 2 : -E.INVAL
+      return arg === 0 && !rest ? p.machineChecks : -E.INVAL
+    case PR.GET_SPECULATION_CTRL:
+    case PR.SET_SPECULATION_CTRL:
+      return speculation(m)
+    case PR.SET_IO_FLUSHER:
+      if (!capable(t.cred, CAP.SYS_RESOURCE)) return -E.PERM
+      if (arg > 1 || rest) return -E.INVAL
+      p.ioFlusher = arg === 1
+      return 0
+    case PR.GET_IO_FLUSHER:
+      if (!capable(t.cred, CAP.SYS_RESOURCE)) return -E.PERM
+      return arg !== 0 || rest ? -E.INVAL : p.ioFlusher ? 1 : 0
+    case PR.GET_MDWE:
+      return arg !== 0 || rest ? -E.INVAL : 0
+    case PR.GET_TID_ADDRESS:
+      return putLong(pm, m, t.clearTid)
+    case PR.GET_SECCOMP:
+      return 0
     case PR.SET_CHILD_SUBREAPER:
       p.subreaper = arg !== 0
       return 0
@@ -120,6 +147,28 @@ function putInt(pm: Pm, m: Message, value: number): number {
   if (at < 0) return -E.FAULT
   pm.sys.view.setInt32(at, value, true)
   return 0
+}
+
+function putLong(pm: Pm, m: Message, value: number): number {
+  const at = need(m, 5, 8)
+  if (at < 0) return at
+  write64(pm, at, value)
+  return 0
+}
+
+/** When a process is told of broken memory: kept and answered. */
+function machineChecks(p: Process, m: Message): number {
+  const [what, policy] = [ulong(m, 1), ulong(m, 2)]
+  if (ulong(m, 3) !== 0 || ulong(m, 4) !== 0 || what > 1 || (what === 0 ? policy !== 0 : policy > MCE.DEFAULT)) return -E.INVAL
+  p.machineChecks = what === 0 ? MCE.DEFAULT : policy
+  return 0
+}
+/** The processor's speculation is the host's business: not affected, says it, and can't be changed. */
+function speculation(m: Message): number {
+  const asks = int(m, 0) === PR.GET_SPECULATION_CTRL
+  if (ulong(m, 3) !== 0 || ulong(m, 4) !== 0 || (asks && ulong(m, 2) !== 0)) return -E.INVAL
+  if (ulong(m, 1) >= SPECULATIONS) return -E.NODEV
+  return asks ? 0 : -E.NXIO
 }
 
 function inBounding(t: Task, capability: number): boolean {
