@@ -3,6 +3,8 @@ import path from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { Campaigner, describeFailure } from './property/campaign.ts'
 import { CAMPAIGNS } from './property/campaigns.ts'
+import { runProperty } from './property/run.ts'
+import { PROPERTIES } from './property/table.ts'
 
 const SEEDS = [1, 2]
 
@@ -18,5 +20,12 @@ describe('random scripts', () => {
       } finally {
         await campaigner.close()
       }
+    }, 120_000)
+})
+
+describe('random calls of one program, in every place', () => {
+  for (const property of PROPERTIES)
+    test(property[0], async () => {
+      expect(await runProperty(path.join(import.meta.dirname, 'property'), property, 1, 4)).toBeNull()
     }, 120_000)
 })

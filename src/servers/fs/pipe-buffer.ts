@@ -123,6 +123,15 @@ export function put(
   return bytes
 }
 
+/** Bytes in the first page. */
+export function firstPage(b: PipeBuffer): number {
+  return (b.pages[b.first] as number) & ~PACKET
+}
+/** Nothing joins the last page any more. */
+export function sealLast(b: PipeBuffer): void {
+  b.end = PAGE
+}
+
 /** Another size, a whole number of pages and no fewer than are in use. */
 export function resize(b: PipeBuffer, size: number): void {
   const ring = new Uint8Array(size)

@@ -8,7 +8,7 @@ import { POLL, READABLE, WRITABLE } from '../../abi/poll.ts'
 import { anonInode } from './anon.ts'
 import { installFile } from './filedes.ts'
 import type { Caller, FileOps, Fproc, Inode, OpenFile, WaitQueue } from './inode.ts'
-import { isFull, newBuffer, PAGE, type PipeBuffer, peek, portion, put, resize, skip, unskip } from './pipe-buffer.ts'
+import { isFull, newBuffer, PAGE, type PipeBuffer, peek, portion, put, resize, sealLast, skip, unskip } from './pipe-buffer.ts'
 import { wake } from './poll.ts'
 import { dropFile, type FsState, newFile, type Row, resume, suspend, WAIT } from './state.ts'
 
@@ -98,13 +98,22 @@ function readPacket(state: FsState, pipe: Pipe, at: number, len: number): number
 const writesPackets = (file: OpenFile): boolean => (file.flags & O.DIRECT) !== 0
 
 function writePipe(file: OpenFile, at: number, len: number, _position: number, caller: Caller): number {
+  return feed(file, at, len, caller, true, writesPackets(file))
+}
+/** splice and tee: pages of their own, no packets, and later writes don't join the last of them. */
+export function feedPipe(file: OpenFile, at: number, len: number, caller: Caller): number {
+  const done = feed(file, at, len, caller, false, false)
+  if (done > 0) sealLast((file.priv as OpenPipe).pipe.buffer)
+  return done
+}
+function feed(file: OpenFile, at: number, len: number, caller: Caller, join: boolean, packet: boolean): number {
   const { state, pipe } = file.priv as OpenPipe
   if (len === 0) return 0
   if (pipe.readers === 0) {
     state.sys.kill(caller.endpoint, SIGPIPE)
     return -E.PIPE
   }
-  const done = transfer(state, pipe, at, len, 0, true, writesPackets(file))
+  const done = transfer(state, pipe, at, len, 0, join, packet)
   if (done > 0 && pipe.waiters.length > 0) wake(state, pipe, READABLE)
   if (done === len) return done
   if (caller.nonblock) return done > 0 ? done : -E.AGAIN

@@ -12,12 +12,13 @@ import { FILE_MAX, sizeOf } from './extent.ts'
 import { getIo } from './filedes.ts'
 import type { Fproc, OpenFile, WaitQueue } from './inode.ts'
 import { notifyFile } from './notify.ts'
-import { type Pipe, peekPipe, pipeOf, skipPipe } from './pipe.ts'
-import { isFull, PAGE } from './pipe-buffer.ts'
+import { feedPipe, type Pipe, peekPipe, pipeOf, skipPipe } from './pipe.ts'
+import { firstPage, isFull, PAGE } from './pipe-buffer.ts'
 import { leave } from './poll.ts'
 import { limited } from './readwrite.ts'
 import { callerOf, dropFile, type FsState, fprocOf, type Row, resume, suspend, WAIT } from './state.ts'
 
+const SIGPIPE = 13
 const SPLICE_F_NONBLOCK = 2
 const SPLICE_F_ALL = 15
 /** Most bytes moved by one call, so that nobody else waits long. */
@@ -66,6 +67,13 @@ function step(state: FsState, move: Move, most: number, endpoint: number): numbe
     bytes = Math.min(bytes, (out.buffer.pages.length - out.buffer.count) * PAGE - skipped)
   }
   const source = pipeOf(move.from)
+  if (out !== null && out.readers === 0 && (source === null || source.buffer.used > 0 || source.writers === 0)) {
+    state.sys.kill(endpoint, SIGPIPE)
+    return -E.PIPE
+  }
+  // between pipes whole pages move, each to a page of its own
+  if (source !== null && out !== null && !move.tee && source.buffer.used > 0)
+    bytes = Math.min(bytes, firstPage(source.buffer), PAGE)
   const got = source !== null ? peek(state, source, bytes) : fetch(state, move, bytes, endpoint)
   if (got <= 0) return got
   return store(state, move, source, got, endpoint)
@@ -87,18 +95,21 @@ function fetch(state: FsState, move: Move, bytes: number, endpoint: number): num
 /** Write what was got and only then count it as taken. */
 function store(state: FsState, move: Move, source: Pipe | null, got: number, endpoint: number): number {
   const { from, to } = move
+  const fromPos = from.pos // may be moved along with to.pos: one open file can be both
   let pos = move.toAt >= 0 ? move.toAt : to.pos
   if (pos >= 0 && (to.flags & O.APPEND) !== 0) pos = sizeOf(to)
   let len = got
   if (pos >= 0 && pos + len > move.fsize) len = limited(state, move, to, endpoint, pos, len)
   if (len < 0) return len
-  const put = to.ops.write(to, state.sys.buffer, len, pos, callerOf(state, endpoint, true, 0, len))
+  const caller = callerOf(state, endpoint, true, 0, len)
+  const at = state.sys.buffer
+  const put = pipeOf(to) === null ? to.ops.write(to, at, len, pos, caller) : feedPipe(to, at, len, caller)
   if (put === -E.AGAIN) return PENDING_OUT
   if (put <= 0) return put
   if (move.toAt >= 0) move.toAt += put
   else if (pos >= 0) to.pos = pos + put
   if (move.fromAt >= 0) move.fromAt += put
-  else if (from.pos >= 0) from.pos += put
+  else if (fromPos >= 0) from.pos = fromPos + put
   if (source !== null && !move.tee) skipPipe(state, source, put)
   if (state.watched !== 0) {
     notifyFile(state, IN.ACCESS, from)
@@ -203,7 +214,9 @@ function sendfile(state: FsState, m: Message, endpoint: number): number {
   const grant = offsetGrant(m, 2)
   if (grant >= 0 && from.pos < 0) return -E.SPIPE
   if (to === null || !writes(to)) return -E.BADF
-  if (from.pos < 0 || isDirectory(from.inode.mode) || (to.flags & O.APPEND) !== 0 || count < 0) return -E.INVAL
+  if (from.pos < 0 || (to.flags & O.APPEND) !== 0 || count < 0) return -E.INVAL
+  if (count === 0) return 0
+  if (isDirectory(from.inode.mode)) return -E.INVAL
   const move = newMove(state, fproc, from, to, grant, -1, count)
   if (grant >= 0 && move.fromAt < 0) return -E.INVAL
   return start(state, move, endpoint)
@@ -276,6 +289,7 @@ function copyFileRange(state: FsState, m: Message, endpoint: number): number {
   if ((move.fromGrant >= 0 && move.fromAt < 0) || (move.toGrant >= 0 && move.toAt < 0)) return -E.OVERFLOW
   const fromPos = move.fromAt >= 0 ? move.fromAt : from.pos
   const toPos = move.toAt >= 0 ? move.toAt : to.pos
+  move.left = Math.min(move.left, Math.max(0, sizeOf(from) - fromPos))
   if (from.inode === to.inode && fromPos < toPos + move.left && toPos < fromPos + move.left) return -E.INVAL
   return start(state, move, endpoint)
 }
