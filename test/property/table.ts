@@ -1,4 +1,4 @@
-// Properties: programs that make random calls by a seed and print what they answer. The same seed natively and in a machine, in every
+// Properties of one program: it makes random calls by a seed and prints what they answer. The same seed natively and in a machine, in every
 // place named, must print the same. A row is all a new one takes: [name, C source beside this file, calls per seed, places].
 export type Place = 'base' | 'memory' | 'bind'
 export type Property = readonly [name: string, source: string, calls: number, places: readonly Place[]]
