@@ -83,7 +83,7 @@ static void packets(void) {
 
 static void filling(void) {
   pipe2(p, O_NONBLOCK);
-  for (n = 0; write(p[1], b, 1) == 1; n++)
+  for (n = 0; write(p[1], b, 64) == 64; n++)
     ;
   R(n);
   R(read(p[0], c, 4095));
