@@ -64,6 +64,32 @@ describe('hostile guests', () => {
     expect(left.stdout).toMatch(/^sockets: used 0\nTCP: inuse 0 orphan 0 tw \d+ alloc 0 mem 0\nNum .*\n$/)
   })
 
+  describe('memory by hand', () => {
+    const MEMORY: readonly (readonly [how: string, status: string, stdout: string])[] = [
+      ['map', '0', 'ENOMEM after some: 1\n'],
+      ['noreserve', '0', 'ENOMEM after some: 1\n'],
+      ['cycle', 'SIGKILL', ''],
+      ['sparse', 'SIGKILL', ''],
+      ['many', '0', 'most killed: 1\n'],
+      ['shared', '0', '0\n0\n0\n0\n'],
+    ]
+    let small: Machine
+    beforeAll(async () => {
+      execFileSync('gcc', ['-O1', '-static', '-o', `${dir}/memory`, path.join(import.meta.dirname, 'hostile/memory.c')])
+      small = await Machine.boot({ memory: 256 * 1024 ** 2, processes: 60 })
+    })
+    afterAll(() => small?.close())
+    for (const [how, status, stdout] of MEMORY)
+      test(how, { timeout: 60_000 }, async () => {
+        const bystander = small.spawn('/bin/sh', ['-c', 'while read x; do echo still here; done'], { stdio: 'pipe' })
+        const got = await runIn(small, [`${dir}/memory`, how], { timeout: 30_000 })
+        expect(got).toEqual({ stdout, stderr: '', status })
+        bystander.stdin?.end('x\n')
+        expect(await bystander.exit).toEqual({ code: 0, signal: null })
+        await runIn(small, ['/bin/sh', '-c', 'kill -9 -1'], {})
+      })
+  })
+
   test('a looping guest can be killed, others run meanwhile', async () => {
     const looping = machine.spawn(program, ['loop'], { stdio: 'null' })
     expect((await go('crash')).status).toBe('SIGSEGV')

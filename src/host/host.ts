@@ -175,6 +175,8 @@ export function memfd(name: string, bytes: number, fixed = false): number {
 export const reopenReadOnly = (fd: number): number =>
   sys(SYS.openat, -100, scratch.cstr(`/proc/self/fd/${fd}`, AT), CLOEXEC)
 
+export const truncate = (fd: number, bytes: number): number => sys(SYS.ftruncate, fd, bytes)
+
 const STAT_BLOCKS = 64
 /** Bytes of a file the host keeps blocks for: of a memfd, what is in memory. */
 export function allocated(fd: number): number {
@@ -370,6 +372,30 @@ export function childrenOf(pid: number): number[] {
   } catch {
     return []
   }
+}
+const RLIMIT_DATA = 2
+/** Private writable memory a process of our own user may map; Infinity: any amount. */
+export function limitData(pid: number, bytes: number): number {
+  if (bytes === Number.POSITIVE_INFINITY) scratch.setWord(AT, -1)
+  else scratch.setWord(AT, bytes)
+  scratch.setWord(AT + 8, -1)
+  return sys(SYS.prlimit64, pid, RLIMIT_DATA, scratch.address + AT, 0)
+}
+const HELD = [Buffer.from('RssAnon:'), Buffer.from('VmPTE:')]
+const STATUS_BYTES = 2048
+/** Memory that is there for one process alone, page tables included, in bytes; 0 when the host doesn't say. */
+export function heldBy(pid: number): number {
+  const fd = openPath(`/proc/${pid}/status`, 0)
+  if (fd < 0) return 0
+  const n = read(fd, scratch.address + AT, STATUS_BYTES)
+  close(fd)
+  const text = Buffer.from(scratch.bytes.buffer, scratch.bytes.byteOffset + AT, Math.max(0, n))
+  let kib = 0
+  for (const name of HELD) {
+    const at = text.indexOf(name)
+    if (at >= 0) kib += Number.parseInt(text.toString('latin1', at + name.length, at + name.length + 20), 10)
+  }
+  return kib * 1024
 }
 /** Processor time of a thread in ms; -1 when the host doesn't say. */
 export function threadTime(pid: number, tid: number): number {

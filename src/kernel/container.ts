@@ -41,4 +41,8 @@ export interface Container {
   /** USAGE, RESIDENCE of abi/ipc.ts, at arena offset `at`. */
   usage?(slot: number, at: number): number
   residence?(slot: number, at: number, rows: number): number
+  /** It may have this much private writable memory, of which so much is charged (bytes). */
+  allow?(slot: number, mapped: number, charged: number): number
+  /** A process found to have more than was charged → slot, `out[0]` how much more; -1: no other. */
+  excess?(out: Float64Array): number
 }

@@ -132,6 +132,12 @@ export class ServerSys implements Sys {
   residence(endpoint: number, at: number, rows: number): number {
     return this.may(SYS.RESIDENCE, endpoint) ? this.system.residence(endpoint, at, rows) : -E.CALLDENIED
   }
+  allow(endpoint: number, mapped: number, charged: number): number {
+    return this.may(SYS.ALLOW, endpoint) ? this.system.allow(endpoint, mapped, charged) : -E.CALLDENIED
+  }
+  excess(out: Float64Array): number {
+    return this.may(SYS.EXCESS, NONE) ? this.system.excess(out) : NONE
+  }
   setalarm(ms: number): number {
     return this.may(SYS.SETALARM, NONE) ? this.system.setalarm(this.slot, ms) : -E.CALLDENIED
   }

@@ -242,6 +242,19 @@ export class System {
     if (!this.inArena(at, rows * RESIDENCE.BYTES)) return -E.FAULT
     return this.t.containers[proc].residence?.(proc, at, rows) ?? -E.NOSYS
   }
+  // -- memory --
+
+  allow(endpoint: number, mapped: number, charged: number): number {
+    const proc = this.process(endpoint)
+    return proc < 0 ? proc : (this.t.containers[proc].allow?.(proc, mapped, charged) ?? -E.NOSYS)
+  }
+  excess(out: Float64Array): number {
+    for (const container of new Set(this.t.containers)) {
+      const proc = container.excess?.(out) ?? -1
+      if (proc >= 0) return this.t.endpoints[proc]
+    }
+    return NONE
+  }
   inArena(offset: number, bytes: number): boolean {
     return offset >= 0 && bytes >= 0 && offset + bytes <= this.mem.length
   }

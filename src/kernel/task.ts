@@ -110,6 +110,12 @@ export class Task implements SystemTask {
     [SYS.RUNCTL]: (_, m) => this.system.runctl(int(m, 0), int(m, 1)),
     [SYS.GETMCONTEXT]: (proc, m) => this.context(proc, m, false),
     [SYS.SETMCONTEXT]: (proc, m) => this.context(proc, m, true),
+    [SYS.ALLOW]: (_, m) => this.system.allow(int(m, 0), ulong(m, 1), ulong(m, 2)),
+    [SYS.EXCESS]: (_, m) => {
+      const endpoint = this.system.excess(this.cpu)
+      setLong(m, 1, this.cpu[0])
+      return endpoint
+    },
     [SYS.CREATE]: (_, m) => this.system.create(int(m, 0)),
     [SYS.PEEK]: (proc, m) =>
       this.granted(proc, uint(m, 2), high(m, 2))

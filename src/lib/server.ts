@@ -82,6 +82,11 @@ export interface Sys {
   usage(endpoint: number, at: number): number
   /** RESIDENCE rows at arena offset `at`, starts and ends given, ascending and disjoint. */
   residence(endpoint: number, at: number, rows: number): number
+  /** A process may have so much private writable memory mapped, of which so much is charged: bytes. Whatever else it does is held to that. */
+  allow(endpoint: number, mapped: number, charged: number): number
+  /** After a notification from HARDWARE: the next process that has more memory than was charged, or no longer → endpoint or NONE;
+   *  how much more is left in out[0]. */
+  excess(out: Float64Array): number
   /** Alarm after `ms` milliseconds of virtual time from now (0 or more; -1 clears). One per server: see lib/timers.ts. */
   setalarm(ms: number): number
   /** Monotonic and real virtual time, in milliseconds with fraction. Real = Unix epoch. */

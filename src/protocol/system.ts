@@ -38,5 +38,8 @@ export const systemCalls = {
   POKE: [0x691, 'endpoint address buf<'],
   USAGE: [0x692, 'endpoint usage>'], // USAGE.* of abi/ipc.ts
   RESIDENCE: [0x693, 'endpoint rows<>'], // RESIDENCE.* of abi/ipc.ts: start and end given
+  // -- memory --
+  ALLOW: [0x698, 'endpoint mapped charged'],
+  EXCESS: [0x699, ''], // → endpoint; reply cell 1: bytes
 } as const
 export const SYS = numbers(systemCalls)

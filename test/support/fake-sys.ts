@@ -66,6 +66,10 @@ export class FakeSys implements Sys {
   readonly cpu = new Map<number, [number, number]>()
   /** A process's memory for copyTo: what was written, as [address, bytes]. */
   readonly copied: [address: number, bytes: Uint8Array][] = []
+  /** What was allowed last: [mapped, charged]. */
+  readonly allowed = new Map<number, [mapped: number, charged: number]>()
+  /** For excess(): oldest first. */
+  readonly excesses: [endpoint: number, bytes: number][] = []
   readonly self: number
   private server: Server | undefined
   private readonly stubs = new Map<number, CallVector>()
@@ -265,6 +269,15 @@ export class FakeSys implements Sys {
   }
   poke(endpoint: number, address: number, from: number, bytes: number): number {
     return this.record('poke', endpoint, address, from, bytes)
+  }
+  allow(endpoint: number, mapped: number, charged: number): number {
+    this.allowed.set(endpoint, [mapped, charged])
+    return 0
+  }
+  excess(out: Float64Array): number {
+    const next = this.excesses.shift()
+    out[0] = next?.[1] ?? 0
+    return next?.[0] ?? NONE
   }
   usage(endpoint: number, at: number): number {
     this.mem.fill(0, at, at + USAGE.BYTES)

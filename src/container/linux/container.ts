@@ -312,6 +312,15 @@ export class Linux implements Container, LinuxContainer {
     const tid = t ? this.processes.tidOf(t) : 0
     return pid > 0 ? usage(this.arena, pid, tid || pid, at) : -E.SRCH
   }
+  allow(slot: number, mapped: number, charged: number): number {
+    const t = this.threadOf[slot]
+    if (!t) return -E.SRCH
+    this.processes.allowances.allow(t.host as HostProcess, mapped, charged)
+    return 0
+  }
+  excess(out: Float64Array): number {
+    return this.processes.allowances.take(out)
+  }
   residence(slot: number, at: number, rows: number): number {
     const pid = this.hostPid(slot)
     return pid > 0 ? residence(this.arena, pid, at, rows) : -E.SRCH

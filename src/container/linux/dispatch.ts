@@ -387,8 +387,8 @@ export class Dispatcher {
     const p = t.host as HostProcess
     t.u32[(t.base + CH.THEN) >> 2] = then
     t.then = then
-    if (changes && p.members.length > 1) {
-      if (p.changes.length > 0 || this.changing(p)) {
+    if (changes) {
+      if (p.members.length > 1 && (p.changes.length > 0 || this.changing(p))) {
         p.changes.push(t)
         this.c.processes.changing.add(p)
         return
@@ -402,7 +402,10 @@ export class Dispatcher {
   private handOver(t: Thread): void {
     const goesOn = t.then < THEN.POST
     if (t.then !== THEN.ASIDE) t.changes = false
-    if (goesOn) this.futexes.runsOn(t)
+    if (goesOn) {
+      this.futexes.runsOn(t)
+      ;(t.host as HostProcess).memory.ran = true
+    }
     this.c.processes.setState(t, goesOn ? STATE.RUNNING : STATE.OPS)
     Atomics.store(t.i32, (t.base + CH.KSEQ) >> 2, t.seq)
     if (Atomics.load(t.i32, (t.base + CH.GSLEEP) >> 2) !== 0) host.futexWake(t.arena.address + t.base + CH.KSEQ)

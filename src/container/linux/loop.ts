@@ -1,6 +1,7 @@
 // The machine's event loop: polls the channels of running guests, lets servers work, and sleeps when nothing moves. One thread, no
 // awaits. Spins only while a guest runs that may call soon, and then for a bounded time; an idle machine sleeps in epoll_wait.
 import { CH, INFO, INTR_SIGNAL, OP, STACK_BASE, STACK_BYTES } from '../../abi/channel.ts'
+import { EP } from '../../abi/message.ts'
 import * as host from '../../host/host.ts'
 import type { HostIo } from '../../lib/hostio.ts'
 import { BIRTH_GRACE, type Linux } from './container.ts'
@@ -83,9 +84,10 @@ export class Loop implements HostIo {
         idle = 0
         if (++busy < BUSY_CHECK) continue
         busy = 0
-        this.c.now() // the kernel's alarms go by the last reading
         this.service(0)
-        if (this.pressing) this.housekeeping(this.c.now())
+        const now = this.c.now()
+        if (this.pressing) this.housekeeping(now)
+        this.lookAround(now)
         continue
       }
       if (processes.births.length > 0) this.approve()
@@ -105,7 +107,8 @@ export class Loop implements HostIo {
       const crowded = running >= this.options.cpus
       if (running > 0 && now - idleSince < (crowded ? SPIN_CROWDED : SPIN_ALONE)) continue
       this.housekeeping(now)
-      this.sleep(wait)
+      this.lookAround(now)
+      this.sleep(Math.min(wait, processes.allowances.due(now)))
       idle = 0
     }
   }
@@ -149,6 +152,14 @@ export class Loop implements HostIo {
     return exiting.size > 0 || interruptLater.size > 0 || unborn.size > 0 || this.c.suspects.size > 0
   }
 
+  /** Does anybody have more memory than was granted? VM hears of it. */
+  private lookAround(now: number): void {
+    const { processes, kernel } = this.c
+    if (processes.allowances.due(now) > 0 || !processes.allowances.look(now)) return
+    kernel.raise(EP.VM, 1)
+    kernel.run()
+  }
+
   private service(ms: number): void {
     const n = host.epollWait(this.epoll, ms === Number.POSITIVE_INFINITY ? -1 : Math.round(ms * 1e6), this.tags, this.events)
     for (let i = 0; i < n; i++) this.watchers.get(this.tags[i] as number)?.(this.events[i] as number)
@@ -170,6 +181,7 @@ export class Loop implements HostIo {
         const p = processes.waitingForPid.shift()
         if (p !== undefined) {
           p.pid = pid
+          processes.allowances.apply(p)
           processes.byPid.set(pid, p)
           if (p.killAt === -1) host.kill(pid, 9)
         }

@@ -6,6 +6,7 @@ import * as host from '../../host/host.ts'
 import { type FileRegisters, forgetFiles, newFileRegisters } from './direct.ts'
 import { newOutList, newWantList, type OutList, type ThreadView, type WantList } from './operands.ts'
 import type { Errand } from './errand.ts'
+import { type Allowance, Allowances, inherit, newAllowance } from './allowance.ts'
 import type { Arena, LocalCall } from './thread.ts'
 
 /** Where a host thread stands. RUNNING: in guest code. CALL: we hold its event. BLOCKED: a server will answer. READY: its SIGREADY is
@@ -31,6 +32,7 @@ export interface HostProcess {
   pid: number // 0 until known from a trusted source
   control: number // our end of its control socket
   memfd: number // its channel memory
+  room: number // thread slots it has memory for; the guest's mapping is of all there can be
   members: Thread[] // host threads with a place in the arena; one that has been told to end is none
   /** Thread slots: FREE_SLOT, USED_SLOT, or the host thread id of one that was told to end: free as soon as that is gone. Null: slot 0 only. */
   slots: Int32Array | null
@@ -45,6 +47,7 @@ export interface HostProcess {
   /** Who forked it; until it has shown itself (bornBy, monotonic ms) nobody knows whether it came. 0: it has, or comes from the launcher. */
   parent: HostProcess | null
   bornBy: number
+  memory: Allowance
   killAt: number // monotonic ms after which an ending process is killed; 0: not ending; -1: as soon as its pid is known
 }
 const FREE_SLOT = 0
@@ -196,6 +199,7 @@ export class HostProcesses {
   readonly interruptLater = new Set<Thread>()
   /** Host processes with replies waiting in `changes`. */
   readonly changing = new Set<HostProcess>()
+  readonly allowances = new Allowances(this)
 
   constructor(readonly options: ProcessesOptions) {
     this.active = new Int32Array(options.slots)
@@ -252,15 +256,15 @@ export class HostProcesses {
     }
   }
   private makeChannel(): { thread: Thread; guest: number } | null {
-    const memfd = host.memfd('mol-channel', THREADS_MAX * SLOT_BYTES)
+    const memfd = host.memfd('mol-channel', SLOT_BYTES)
     if (memfd < 0 || host.socketpair(pair) < 0) {
       if (memfd >= 0) host.close(memfd)
       return null
     }
     const [mine, guest] = [pair[0] as number, pair[1] as number]
     const p: HostProcess = {
-      pid: 0, control: mine, memfd, members: [], slots: null, sites: new Float64Array(64), hits: new Uint8Array(64), patches: 0,
-      trampolines: [], tails: new Map(), changer: null, changes: [], parent: null, bornBy: 0, killAt: 0,
+      pid: 0, control: mine, memfd, room: 1, members: [], slots: null, sites: new Float64Array(64), hits: new Uint8Array(64), patches: 0,
+      trampolines: [], tails: new Map(), changer: null, changes: [], parent: null, bornBy: 0, memory: newAllowance(), killAt: 0,
     }
     const thread = this.placeThread(p, 0)
     if (thread === null) {
@@ -277,6 +281,10 @@ export class HostProcesses {
     if (index === undefined) return null
     this.threads[index] ??= new Thread(arena, index, index * SLOT_BYTES)
     const t = this.threads[index]
+    if (k >= p.room) {
+      p.room = Math.max(k + 1, 2 * p.room)
+      host.truncate(p.memfd, p.room * SLOT_BYTES)
+    }
     if (host.mapOver(arena.address + t.base, SLOT_BYTES, p.memfd, k * SLOT_BYTES) < 0) {
       this.free.push(index)
       return null
@@ -353,6 +361,7 @@ export class HostProcesses {
     q.trampolines = p.trampolines.map(one => ({ ...one }))
     for (const [from, to] of p.tails) q.tails.set(from, to)
     q.parent = p
+    q.memory = inherit(p.memory)
     return made
   }
   /** Place for a new thread in t's host process, registers copied. Null when there is none. */
@@ -388,6 +397,7 @@ export class HostProcesses {
         p.pid = pid
         this.byPid.set(pid, p)
         this.unborn.delete(p)
+        this.allowances.apply(p)
       }
     }
     return p.pid

@@ -12,6 +12,7 @@ interface SpaceRecord {
   lockFuture: number
   barriers: number
   peak: number
+  excess: number
   image: number[]
 }
 export interface VmRecord {
@@ -38,7 +39,7 @@ export function exportState(state: State): VmRecord {
   const rows = state.rows
     .filter(row => row !== undefined)
     .map(row => ({ endpoint: row.endpoint, space: indexIn(spaces, row.space), limits: indexIn(limits, row.limits) }))
-  const records = spaces.map(({ regions, base, stackTop, startBrk, brk, lockFuture, barriers, peak, image }) => ({
+  const records = spaces.map(({ regions, base, stackTop, startBrk, brk, lockFuture, barriers, peak, excess, image }) => ({
     regions: regions.map(r => ({ ...r, backing: r.backing === null ? -1 : indexIn(backings, r.backing) })),
     base,
     stackTop,
@@ -47,6 +48,7 @@ export function exportState(state: State): VmRecord {
     lockFuture,
     barriers,
     peak,
+    excess,
     image: Array.from(image),
   }))
   const objects = Array.from(state.objects.values(), ({ backing, fd, bytes }) => ({
@@ -80,6 +82,8 @@ export function importState(state: State, from: unknown): void {
     space.lockFuture = s.lockFuture
     space.barriers = s.barriers
     space.peak = s.peak
+    space.excess = s.excess
+    state.pool.find(s.excess)
     space.image = Uint8Array.from(s.image)
     return space
   })

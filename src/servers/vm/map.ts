@@ -65,9 +65,13 @@ export function mapAt(
   const replaced = space.overlaps(address, end)
   if (space.regions.length >= MAX_REGIONS) return -E.NOMEM
   if (!mayExpand(row, prot, flags, length - (replaced ? space.mapped(address, end) : 0))) return -E.NOMEM
-  const account = accountFlag(prot, flags)
-  const own = account ? length : 0
-  if (!pool.allows(own - (replaced ? charged(space, address, end) : 0))) return -E.NOMEM
+  const less = replaced ? charged(space, address, end) : 0
+  let account = accountFlag(prot, flags)
+  if (account !== 0 && !pool.allows(length - less)) {
+    if (!(flags & R.NORESERVE)) return -E.NOMEM
+    account = 0
+  }
+  const own = account !== 0 ? length : 0
   const done = sys.vmctl(
     row.endpoint,
     OP.MMAP,
@@ -186,7 +190,7 @@ export function mapCalls(state: State): CallVector {
     if ((flags & (MAP_POPULATE | MAP_NONBLOCK)) === MAP_POPULATE || (kind & (R.LOCKED | R.ONFAULT)) === R.LOCKED) kind |= R.POPULATE
     if (flags & MAP_GROWSDOWN) kind |= R.GROWSDOWN
     if (flags & MAP_STACK) kind |= R.NOHUGE
-    if (flags & MAP_NORESERVE && pool.rule !== 2) kind |= R.NORESERVE
+    if (flags & MAP_NORESERVE) kind |= R.NORESERVE
     const { backing, handle } = mapped
     const failed =
       kind & R.SHARED && backing === null

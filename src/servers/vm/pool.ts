@@ -6,6 +6,7 @@ export type Overcommit = 0 | 1 | 2
 
 export class Pool {
   committed = 0
+  private found = 0
   constructor(
     readonly limit: number,
     readonly rule: Overcommit,
@@ -21,5 +22,14 @@ export class Pool {
   }
   uncharge(bytes: number): void {
     this.committed -= bytes
+  }
+  /** Memory found at somebody who was not granted it (excess.ts); negative: no longer. */
+  find(bytes: number): void {
+    this.committed += bytes
+    this.found += bytes
+  }
+  /** How much is to be taken away from those who have more than was granted. */
+  surplus(): number {
+    return (this.rule === 2 ? this.committed : this.found) - this.limit
   }
 }

@@ -16,11 +16,21 @@ const NO_FILE = 2 ** 48
 /** A private copy of a space; undefined when the pool refuses it. */
 function copySpace(from: Space): Space | undefined {
   const to = new Space(from.pool)
-  let charge = 0
-  for (const r of from.regions) if (r.flags & R.ACCOUNT && !(r.flags & R.DONTFORK)) charge += r.end - r.start
-  if (!from.pool.allows(charge)) return undefined
-  from.pool.charge(charge)
-  for (const r of from.regions) if (!(r.flags & R.DONTFORK)) to.add({ ...r, flags: r.flags & ~(R.LOCKED | R.ONFAULT) })
+  let firm = 0
+  let loose = 0
+  for (const r of from.regions) {
+    if (!(r.flags & R.ACCOUNT) || r.flags & R.DONTFORK) continue
+    if (r.flags & R.NORESERVE) loose += r.end - r.start
+    else firm += r.end - r.start
+  }
+  if (!from.pool.allows(firm)) return undefined
+  const all = from.pool.allows(firm + loose)
+  from.pool.charge(all ? firm + loose : firm)
+  for (const r of from.regions) {
+    if (r.flags & R.DONTFORK) continue
+    const lost = !all && r.flags & R.NORESERVE ? R.ACCOUNT : 0
+    to.add({ ...r, flags: r.flags & ~(R.LOCKED | R.ONFAULT | lost) })
+  }
   to.base = from.base
   to.stackTop = from.stackTop
   to.startBrk = from.startBrk

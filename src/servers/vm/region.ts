@@ -57,9 +57,9 @@ export interface Region {
   offset: number
 }
 
-/** Private, writable, reserved: counts towards the commit charge (Linux: accountable_mapping). */
+/** Private and writable: counts towards the commit charge (Linux: accountable_mapping). MAP_NORESERVE only helps where the pool has no more. */
 export function accountable(prot: number, flags: number): boolean {
-  return (prot & PROT_WRITE) !== 0 && (flags & (R.SHARED | R.NORESERVE)) === 0
+  return (prot & PROT_WRITE) !== 0 && (flags & R.SHARED) === 0
 }
 /** Counts towards RLIMIT_DATA (Linux: is_data_mapping). */
 export function isData(prot: number, flags: number): boolean {

@@ -4,7 +4,7 @@
 // Invariants: regions[i].end <= regions[i + 1].start; neighbours that could be one region are one; `total`, `data`, `locked` and the
 // pool's charge always equal what the regions sum up to.
 import type { Pool } from './pool.ts'
-import { isData, mergeable, R, type Region, refer } from './region.ts'
+import { accountable, isData, mergeable, R, type Region, refer } from './region.ts'
 
 const NO_IMAGE = new Uint8Array(0)
 
@@ -18,6 +18,15 @@ export class Space {
   startBrk = 0
   brk = 0
   total = 0
+  /** Private memory that is, or was, writable: what the host process may have mapped; and how much of it is charged. */
+  writable = 0
+  charged = 0
+  /** What the host was told of these two (vm.ts). */
+  toldWritable = -1
+  toldCharged = -1
+  /** What its process was found to have beyond that (excess.ts), and whether it was killed for it. */
+  excess = 0
+  doomed = false
   /** The most `total` ever was. */
   peak = 0
   data = 0
@@ -82,6 +91,8 @@ export class Space {
     if (this.total > this.peak) this.peak = this.total
     if (isData(r.prot, r.flags)) this.data += sign * bytes
     if (r.flags & R.LOCKED) this.locked += sign * bytes
+    if (r.flags & R.ACCOUNT) this.charged += sign * bytes
+    if (accountable(r.prot, r.flags) || r.flags & R.ACCOUNT) this.writable += sign * bytes
   }
   private drop(r: Region): void {
     const b = r.backing
@@ -114,6 +125,9 @@ export class Space {
   /** Everything away. */
   clear(): void {
     this.remove(0, Number.MAX_SAFE_INTEGER)
+    this.pool.find(-this.excess)
+    this.excess = 0
+    this.doomed = false
     this.base = this.stackTop = this.startBrk = this.brk = 0
     this.lockFuture = 0
     this.barriers = 0

@@ -101,20 +101,25 @@ export function unmapCalls(state: State): CallVector {
     if (prot & PROT_WRITE && r.flags & R.READONLY) return -E.ACCES
     const data = isData(prot, r.flags) && !isData(r.prot, r.flags)
     if (data && row.space.data + (end - start) > row.limits.data) return -E.NOMEM
-    return toCharge(r, prot) && !pool.allows(end - start) ? -E.NOMEM : 0
+    return toCharge(r, prot) && !(r.flags & R.NORESERVE) && !pool.allows(end - start) ? -E.NOMEM : 0
   }
-  /** Does the new protection make memory countable that wasn't? Once charged it stays so. */
+  /** Does the new protection make memory countable that wasn't? Once charged it stays so, unless it was to be had without reservation. */
   function toCharge(r: Region, prot: number): boolean {
     return (r.flags & R.ACCOUNT) === 0 && accountFlag(prot, r.flags) !== 0
+  }
+  function toUncharge(r: Region, prot: number): boolean {
+    return (r.flags & (R.ACCOUNT | R.NORESERVE)) === (R.ACCOUNT | R.NORESERVE) && accountFlag(prot, r.flags) === 0
   }
   function apply(row: Row, start: number, stop: number, prot: number): void {
     const { space } = row
     for (let at = start; at < stop; ) {
       const r = space.regions[space.index(at)] as Region
       const end = Math.min(stop, r.end)
-      const charge = toCharge(r, prot)
+      const charge = toCharge(r, prot) && pool.allows(end - at)
+      const uncharge = toUncharge(r, prot)
       if (charge) pool.charge(end - at)
-      space.change(at, end, prot, charge ? R.ACCOUNT : 0, 0)
+      if (uncharge) pool.uncharge(end - at)
+      space.change(at, end, prot, charge ? R.ACCOUNT : 0, uncharge ? R.ACCOUNT : 0)
       at = end
     }
   }

@@ -5,6 +5,7 @@ import { FakeSys } from '../../../test/support/fake-sys.ts'
 import { GUEST_END, OP } from '../../abi/channel.ts'
 import { E } from '../../abi/errno.ts'
 import { EP, int, long, setInt, setLong } from '../../abi/message.ts'
+import { SIG } from '../../abi/signals.ts'
 import { FS } from '../../protocol/fs.ts'
 import { PM } from '../../protocol/pm.ts'
 import { VM } from '../../protocol/vm.ts'
@@ -16,7 +17,7 @@ const PAGE = 4096
 const K = 1024
 const M = K * K
 const [NONE, READ, RW, RX] = [0, 1, 3, 5]
-const [SHARED, PRIVATE, FIXED, ANON, NOREPLACE, GROWS] = [1, 2, 0x10, 0x20, 0x100000, 0x100]
+const [SHARED, PRIVATE, FIXED, ANON, NOREPLACE, GROWS, NORESERVE] = [1, 2, 0x10, 0x20, 0x100000, 0x100, 0x4000]
 /** A place far from everything. */
 const A = 0x10000000
 
@@ -522,7 +523,8 @@ describe('limits', () => {
   })
   const rows: [name: string, options: Partial<VmOptions>, flags: number, first: number, second: number][] = [
     ['strict: the sum counts', { limit: 4 * PAGE }, 0, 3, -1],
-    ['strict: MAP_NORESERVE does not help', { limit: 4 * PAGE }, 0x4000, 3, -1],
+    ['strict: MAP_NORESERVE is not promised anything', { limit: 4 * PAGE }, 0x4000, 3, 3],
+    ['strict: MAP_NORESERVE beyond all there is', { limit: 4 * PAGE }, 0x4000, 5, 3],
     ['heuristic: one demand counts', { limit: 4 * PAGE, overcommit: 0 }, 0, 3, 3],
     ['heuristic: too much at once', { limit: 4 * PAGE, overcommit: 0 }, 0, 5, -1],
     ['always', { limit: 4 * PAGE, overcommit: 1 }, 0, 5, 5],
@@ -536,6 +538,51 @@ describe('limits', () => {
     }
     expect(ask(0, first)).toBe(A)
     expect(ask(16, second < 0 ? 3 : second)).toBe(second < 0 ? -E.NOMEM : at(16))
+  })
+  it('charges MAP_NORESERVE only while there is some left', () => {
+    const m = boot({ limit: 4 * PAGE })
+    m.mmap(A, 3 * PAGE, NONE, PRIVATE | ANON | NORESERVE)
+    expect(m.vm.pool.committed).toBe(0)
+    m.call(VM.MPROTECT, A, 3 * PAGE, RW)
+    expect(m.vm.pool.committed).toBe(3 * PAGE)
+    m.call(VM.MPROTECT, A, PAGE, NONE)
+    expect(m.vm.pool.committed).toBe(2 * PAGE)
+    m.mmap(at(16), 9 * PAGE, RW, PRIVATE | ANON | NORESERVE)
+    expect(m.vm.pool.committed).toBe(2 * PAGE)
+    expect(m.sys.allowed.get(GUEST)).toEqual([11 * PAGE, 2 * PAGE])
+  })
+  it('tells the host what a process may have, also a child', () => {
+    const m = boot()
+    m.mmap(A, 3 * PAGE)
+    m.mmap(at(16), 3 * PAGE, READ)
+    m.mmap(at(32), 3 * PAGE, RW, SHARED | ANON)
+    expect(m.sys.allowed.get(GUEST)).toEqual([3 * PAGE, 3 * PAGE])
+    m.call(VM.MPROTECT, A, PAGE, READ) // it was written: it may be there
+    expect(m.sys.allowed.get(GUEST)).toEqual([3 * PAGE, 3 * PAGE])
+    expect(m.sys.call(VM.FORK, EP.PM, [GUEST, CHILD, 0])).toBe(0)
+    expect(m.sys.allowed.get(CHILD)).toEqual([3 * PAGE, 3 * PAGE])
+    m.call(VM.MUNMAP, A, 2 * PAGE)
+    expect(m.sys.allowed.get(GUEST)).toEqual([PAGE, PAGE])
+  })
+  it('charges what the host finds, and kills who has most when that is too much', () => {
+    const m = boot({ limit: 8 * PAGE })
+    m.mmap(A, 2 * PAGE)
+    m.sys.call(VM.FORK, EP.PM, [GUEST, CHILD, 0])
+    const find = (...found: [number, number][]) => {
+      m.sys.calls.length = 0
+      m.sys.excesses.push(...found)
+      m.sys.notification(EP.HARDWARE)
+      return m.sys.calls.filter(c => c[0] === 'kill')
+    }
+    expect(find([CHILD, 3 * PAGE])).toEqual([])
+    expect(m.vm.pool.committed).toBe(7 * PAGE)
+    expect(find([CHILD, 2 * PAGE], [GUEST, PAGE])).toEqual([])
+    expect(find([GUEST, 3 * PAGE])).toEqual([['kill', GUEST, SIG.KILL]])
+    expect(find([CHILD, 5 * PAGE])).toEqual([]) // who is dying leaves enough
+    expect(find([CHILD, 9 * PAGE])).toEqual([['kill', CHILD, SIG.KILL]])
+    m.sys.call(VM.EXIT, EP.PM, [CHILD])
+    m.sys.call(VM.EXIT, EP.PM, [GUEST])
+    expect(m.vm.pool.committed).toBe(0)
   })
   it('charges what becomes writable, and a fork', () => {
     const m = boot({ limit: 4 * PAGE })

@@ -6,6 +6,7 @@ import type { CallVector, Handler, Server, Sys } from '../../lib/server.ts'
 import { IPC } from '../../protocol/ipc.ts'
 import { VM } from '../../protocol/vm.ts'
 import { adviceCalls } from './advice.ts'
+import { countExcess } from './excess.ts'
 import { exportState, importState } from './export.ts'
 import { imageCalls } from './image.ts'
 import { inspectCalls } from './inspect.ts'
@@ -42,7 +43,7 @@ export function createVm(sys: Sys, options: VmOptions): VmServer {
   const state = new State(sys, pool, options.memory, (options.barriers ?? 0) & BARRIERS)
   return {
     name: 'vm',
-    calls: recounting(state, {
+    calls: settling(state, {
       ...mapCalls(state),
       ...unmapCalls(state),
       ...mremapCalls(state),
@@ -54,16 +55,27 @@ export function createVm(sys: Sys, options: VmOptions): VmServer {
       ...processCalls(state),
       ...inspectCalls(state),
     }),
+    notified(from) {
+      if (from === EP.HARDWARE) countExcess(state)
+    },
     pool,
     exportState: () => exportState(state),
     importState: from => importState(state, from),
   }
 }
 
-/** The same calls; after one that changed how many regions map a System V segment the ipc server hears so, and whose doing it was. */
-function recounting(state: State, calls: CallVector): CallVector {
+/** The same calls; after each the host hears what the process may have now; and the ipc server, when more or fewer regions map a System V
+ *  segment, and whose doing it was. */
+function settling(state: State, calls: CallVector): CallVector {
   const { recounted, sys, out } = state
-  const tell = (who: number, child: number): void => {
+  const tellHost = (endpoint: number): void => {
+    const space = state.row(endpoint)?.space
+    if (space === undefined || (space.writable === space.toldWritable && space.charged === space.toldCharged)) return
+    space.toldWritable = space.writable
+    space.toldCharged = space.charged
+    sys.allow(endpoint, space.writable, space.charged)
+  }
+  const tellIpc = (who: number, child: number): void => {
     for (const backing of recounted) {
       out[TYPE] = IPC.ATTACHED
       setInt(out, 0, backing.object)
@@ -73,14 +85,16 @@ function recounting(state: State, calls: CallVector): CallVector {
       if (sys.senda(EP.IPC, out) === 0) recounted.delete(backing)
     }
   }
-  const counting =
+  const settled =
     (type: number, call: Handler): Handler =>
     (m, from) => {
       const who = from >= FIRST_GUEST ? from : int(m, 0)
       const child = type === VM.FORK ? int(m, 1) : NONE
       const result = call(m, from)
-      if (recounted.size > 0) tell(who, child)
+      tellHost(who)
+      if (child !== NONE) tellHost(child)
+      if (recounted.size > 0) tellIpc(who, child)
       return result
     }
-  return Object.fromEntries(Object.entries(calls).map(([type, call]) => [type, counting(Number(type), call)]))
+  return Object.fromEntries(Object.entries(calls).map(([type, call]) => [type, settled(Number(type), call)]))
 }
