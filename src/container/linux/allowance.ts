@@ -48,6 +48,8 @@ export function inherit(from: Allowance): Allowance {
 
 export class Allowances {
   private next = 0
+  /** Somebody has run since the last look. */
+  private stirred = false
   private readonly found: HostProcess[] = []
   constructor(private readonly processes: HostProcesses) {}
 
@@ -70,20 +72,27 @@ export class Allowances {
     host.limitData(pid, p.memory.limit) // where the host doesn't let us, the looks are all there is
   }
 
-  /** ms until the next look is due; Infinity while nothing runs. */
+  /** p goes on. */
+  runs(p: HostProcess): void {
+    p.memory.ran = this.stirred = true
+  }
+  /** ms until the next look is due; Infinity: nobody has run. */
   due(now: number): number {
-    return this.processes.activeCount > 0 ? Math.max(0, this.next - now) : Number.POSITIVE_INFINITY
+    return this.stirred ? Math.max(0, this.next - now) : Number.POSITIVE_INFINITY
   }
   /** Look at who has run since the last time. True: there is something for VM (see take). */
   look(now: number): boolean {
     this.next = now + LOOK
+    this.stirred = false
     for (const p of this.processes.hosts) {
       const { memory } = p
       this.apply(p)
-      if (!memory.ran || p.pid <= 0 || p.killAt !== 0) continue
-      if (this.unsettled(p) && memory.late++ < PATIENCE) continue
+      if (!memory.ran || p.killAt !== 0 || this.processes.pidOfHost(p) <= 0) continue
+      const early = this.unsettled(p) && memory.late++ < PATIENCE
+      if (early || p.members.some(t => t.state === STATE.RUNNING)) this.stirred = true
+      else memory.ran = false
+      if (early) continue
       memory.late = 0
-      memory.ran = p.members.some(t => t.state === STATE.RUNNING)
       const known = memory.charged + STUB_PAGES + p.members.length * STACK_BYTES
       const excess = Math.max(0, host.heldBy(p.pid) - known)
       if (excess === 0 && memory.excess === 0) continue

@@ -404,7 +404,7 @@ export class Dispatcher {
     if (t.then !== THEN.ASIDE) t.changes = false
     if (goesOn) {
       this.futexes.runsOn(t)
-      ;(t.host as HostProcess).memory.ran = true
+      this.c.processes.allowances.runs(t.host as HostProcess)
     }
     this.c.processes.setState(t, goesOn ? STATE.RUNNING : STATE.OPS)
     Atomics.store(t.i32, (t.base + CH.KSEQ) >> 2, t.seq)
