@@ -156,7 +156,7 @@ class Subprocess(unittest.TestCase):
         with self.assertRaises(subprocess.TimeoutExpired): p.wait(0.05)
         p.send_signal(signal.SIGINT)
         self.assertEqual(p.wait(20), -signal.SIGINT)
-        with self.assertRaises(subprocess.TimeoutExpired): subprocess.run('sleep 100', shell=True, timeout=0.05)
+        with self.assertRaises(subprocess.TimeoutExpired): subprocess.run('exec sleep 100', shell=True, timeout=0.05)
 
     def test_errors(self):
         with self.assertRaises(FileNotFoundError): subprocess.run(['/no/such'])
