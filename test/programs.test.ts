@@ -1,12 +1,17 @@
-// Real programs, unmodified: the tables of test/programs that are quick. Output, exit status and files as natively, or the test fails.
+// Real programs, unmodified: the quick tables of test/programs, and of today's (npm run programs) what is quick. Output, exit status and
+// files as natively, or the test fails.
 import { afterAll, describe, expect, test } from 'vitest'
 import { Comparison } from './programs/compare.ts'
 import { FLUKE } from './programs/fluke.ts'
 import { SHELL } from './programs/shell.ts'
 import { SOCKETS } from './programs/sockets.ts'
 import { missing } from './programs/table.ts'
+import { TODAY } from './programs/today.ts'
 
-describe.each([['fluke', FLUKE], ['shell', SHELL], ['sockets', SOCKETS]] as const)('%s', (_, rows) => {
+const QUICK = ['bash on a terminal', 'perl', 'node', 'tmux', 'less', 'strace', 'sqlite3', 'rsync', 'sleep loops', 'dpkg -i']
+const SAMPLE = TODAY.filter(row => QUICK.includes(row[0]))
+
+describe.each([['fluke', FLUKE], ['shell', SHELL], ['sockets', SOCKETS], ['today', SAMPLE]] as const)('%s', (_, rows) => {
   const comparison = new Comparison()
   afterAll(() => comparison.close())
   for (const row of rows) {
