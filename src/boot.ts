@@ -146,7 +146,7 @@ function build(options: BootOptions, say: (m: FromKernel) => void, onControl: ()
   let tty!: ReturnType<typeof createTty>
   let control!: Control
   kernel.addServer(EP.PM, SERVER, sys =>
-    createPm(sys, { cpus: known.cpus, memoryTotal: memory, memoryFree: () => Math.max(0, memory - known.memoryResident()), hostname: options.hostname, release: known.osrelease, version: known.version, maxProcesses: options.processes, blocked: endpoint => kernel.blocked(endpoint) }),
+    createPm(sys, { cpus: known.cpus, memoryTotal: memory, memoryFree: () => Math.max(0, memory - Math.max(known.memoryUsed(), known.memoryResident())), hostname: options.hostname, release: known.osrelease, version: known.version, maxProcesses: options.processes, blocked: endpoint => kernel.blocked(endpoint) }),
   )
   kernel.addServer(EP.VM, SERVER, sys => {
     vm = createVm(sys, { limit: memory, memory: hostMemory(opened), barriers: Math.max(0, host.membarrierCommands()) })

@@ -6,12 +6,13 @@ import { FLUKE } from './programs/fluke.ts'
 import { SHELL } from './programs/shell.ts'
 import { SOCKETS } from './programs/sockets.ts'
 import { missing } from './programs/table.ts'
+import { TERMINALS } from './programs/terminals.ts'
 import { TODAY } from './programs/today.ts'
 
 const QUICK = ['bash on a terminal', 'perl', 'node', 'tmux', 'less', 'strace', 'sqlite3', 'rsync', 'sleep loops', 'dpkg -i']
 const SAMPLE = TODAY.filter(row => QUICK.includes(row[0]))
 
-describe.each([['fluke', FLUKE], ['shell', SHELL], ['sockets', SOCKETS], ['today', SAMPLE]] as const)('%s', (_, rows) => {
+describe.each([['fluke', FLUKE], ['shell', SHELL], ['sockets', SOCKETS], ['terminals', TERMINALS], ['today', SAMPLE]] as const)('%s', (_, rows) => {
   const comparison = new Comparison()
   afterAll(() => comparison.close())
   for (const row of rows) {

@@ -1,12 +1,15 @@
 // Interactive bash in a real terminal, driven through tmux as a person would: prompt, editing, history, completion, job control, full
 // screen programs, resizing. What is on the screen is the test.
 import { execFileSync, spawnSync } from 'node:child_process'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, rmSync } from 'node:fs'
 import path from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 
 const root = path.resolve(import.meta.dirname, '..')
+/** vim.basic throws away what is typed while it starts, natively too. */
+const VI = existsSync('/usr/bin/vim.tiny') ? 'vim.tiny' : 'vi'
 const hasTmux = spawnSync('tmux', ['-V']).status === 0
+const has = (program: string): boolean => spawnSync(program, ['--version']).status === 0
 const SOCKET = `mol-test-${process.pid}`
 
 function tmux(...args: string[]): string {
@@ -121,7 +124,7 @@ describe.skipIf(!hasTmux)('interactive bash', () => {
     await line('echo back', 'back')
   })
   test('vi', async () => {
-    type('clear; vi note', 'Enter')
+    type(`clear; ${VI} note`, 'Enter')
     await see(/~\n[\s\S]*note/)
     for (const end = Date.now() + 30_000; !/^:/m.test(screen()) && Date.now() < end; ) {
       type(':') // vim throws away what is typed while it starts, natively too: it is there when it answers
@@ -135,6 +138,24 @@ describe.skipIf(!hasTmux)('interactive bash', () => {
     type(':wq', 'Enter')
     await prompt()
     await line('cat note', 'written in vi')
+  })
+  test.skipIf(!has('nano'))('nano', async () => {
+    type('clear; nano -I page', 'Enter')
+    await see(/GNU nano[\s\S]*\^X Exit/)
+    type('written in nano')
+    await see(/^written in nano$/m)
+    type('', 'C-o')
+    await see('File Name to Write')
+    type('', 'Enter')
+    await see(/Wrote 1 line/)
+    type('', 'C-x')
+    await line('cat page', 'written in nano')
+  })
+  test.skipIf(!has('htop'))('htop', async () => {
+    type('clear; htop', 'Enter')
+    await see(/Load average[\s\S]*PID[\s\S]*bash[\s\S]*F10/)
+    type('q')
+    await line('echo after htop', 'after htop')
   })
   test('resizing', async () => {
     tmux('resize-window', '-t', 'mol', '-x', '100', '-y', '30')

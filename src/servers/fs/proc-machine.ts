@@ -16,11 +16,11 @@ export function memoryRows(state: FsState): readonly (readonly [name: string, by
   const { memory, memoryUsed, memoryResident } = state.facts
   const committed = memoryUsed()
   const resident = Math.min(memory, memoryResident())
-  const free = memory - resident
+  const free = Math.max(0, memory - Math.max(committed, resident)) // what is committed nobody else gets
   return [
     ['MemTotal', memory],
     ['MemFree', free],
-    ['MemAvailable', Math.max(0, Math.min(free, memory - committed))],
+    ['MemAvailable', free],
     ['Buffers', 0],
     ['Cached', 0],
     ['SwapCached', 0],

@@ -51,7 +51,7 @@ const shapes: readonly (readonly [name: string, shape: RegExp])[] = [
     '/proc/stat',
     /^cpu {2}\d+ 0 \d+ \d+ 0 0 0 0 0 0\ncpu0 .*\ncpu1 .*\n(.*\n)*btime \d+\nprocesses 3\nprocs_running 1\n/,
   ],
-  ['/proc/meminfo', /^MemTotal: {8}1048576 kB\nMemFree: +1047552 kB\nMemAvailable: /],
+  ['/proc/meminfo', /^MemTotal: {8}1048576 kB\nMemFree: +1046528 kB\nMemAvailable: /],
   ['/proc/uptime', /^\d+\.\d\d \d+\.\d\d\n$/],
   ['/proc/loadavg', /^0\.00 0\.00 0\.00 1\/3 103\n$/],
   ['/proc/version', /^Linux version 6\.1\.0-mol /],
