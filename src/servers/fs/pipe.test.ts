@@ -268,6 +268,8 @@ describe('splice, tee, sendfile', () => {
     expect(w.call(FS.COPY_FILE_RANGE, A, [3, at, 4, null, 3, 0])).toBe(3)
     expect(w.slurp(A, '/tmp/b')).toBe('bcd')
     expect(w.sys.bytes(at)[0]).toBe(4)
-    expect(w.call(FS.COPY_FILE_RANGE, A, [3, at, 3, null, 3, 0])).toBe(-E.INVAL)
+    const over = w.sys.grant(new Uint8Array([5, 0, 0, 0, 0, 0, 0, 0]))
+    expect(w.call(FS.COPY_FILE_RANGE, A, [3, at, 3, over, 3, 0])).toBe(-E.INVAL)
+    expect(w.call(FS.COPY_FILE_RANGE, A, [3, at, 3, null, 3, 0])).toBe(2) // cut at the end first: nothing overlaps
   })
 })
