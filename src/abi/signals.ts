@@ -52,6 +52,7 @@ export const SIGINFO = {
   STATUS: 24, UTIME: 32 /* i64 clock ticks */, STIME: 40 /* i64 */, // SIGCHLD
   TIMERID: 16, OVERRUN: 20, // POSIX timers
   ADDR: 16, // u64: faults
+  BAND: 16 /* i64 */, FD: 24, // SIGIO
   BYTES: 128,
 } as const
 

@@ -138,7 +138,7 @@ export const pmCalls = {
   /** Queue a signal with a value to process `pid`, as from process `by` (mq_notify). */
   QUEUE: [MOL + 56, 'pid signo code value by'],
   /** Job-control facts for TTY and FS: session and process group of `endpoint`; result session; cell 0 of reply. */
-  GETJOB: [MOL + 17, 'endpoint what'], // what: 0 pid, 1 pgrp, 2 session, 3 1 if SIGTTOU ignored or blocked, 4 same for SIGTTIN, 5 1 if its pgrp is orphaned, 6 ppid, 7 tgid, 8 endpoint of process `endpoint` taken as pid, 9 session of the process group `endpoint` taken as pgrp (-ESRCH: no such group), 10 endpoint of a thread of process `endpoint` taken as pid (-ESRCH: it has none any more)
+  GETJOB: [MOL + 17, 'endpoint what'], // what: 0 pid, 1 pgrp, 2 session, 3 1 if SIGTTOU ignored or blocked, 4 same for SIGTTIN, 5 1 if its pgrp is orphaned, 6 ppid, 7 tgid, 8 endpoint of process `endpoint` taken as pid, 9 session of the process group `endpoint` taken as pgrp (-ESRCH: no such group), 10 endpoint of a thread of process `endpoint` taken as pid (-ESRCH: it has none any more), 11 endpoint of the thread whose id `endpoint` is
   /** PM writes a record about thread `pid` (PROC_RECORD in protocol/pm.ts) → bytes, or -ESRCH. */
   PROCINFO: [MOL + 18, 'pid record>'],
   /** Pids in use after `pid`, ascending, as u32 → count. */
@@ -152,6 +152,7 @@ export const pmCalls = {
   GETCRED: [MOL + 20, 'endpoint cred>'],
   /** From FS for a signalfd: take the next pending signal of the set (u64 in the cell) and write its siginfo → number, 0: none. With no
    *  record to fill: only ask whether there is one. From then on PM sends FS.SIGNALLED when signals come for that process. */
+  SIGIO: [MOL + 24, 'owner id code band fd uid euid'], // from FS, sent: a file is ready. owner: OWNER << 8 | signal or 0; uid, euid: whose wish it was
   SIGTAKE: [MOL + 22, 'endpoint mask info>'],
   /** Threads of process `pid`, ascending: u32 tid, u32 endpoint each → how many there are. */
   TASKS: [MOL + 40, 'pid list>'],
@@ -164,6 +165,9 @@ export const PM = numbers(pmCalls)
 export const TASK_RECORD = {
   BLOCKED: 0, ALTSP: 8, ALTSIZE: 16, ALTFLAGS: 24 /* u32 */, CLEARTID: 32, ROBUST: 40, ACTIONS: 48, BYTES: 48 + 64 * 32,
 } as const
+
+/** Whom a file's signals go to (fcntl's F_OWNER_*). */
+export const OWNER = { THREAD: 0, PROCESS: 1, GROUP: 2 } as const
 
 /** Answers that are no results but ask the container for something in guest memory first. LAST_WORDS: to EXIT, EXIT_THREAD, SIGREADY,
  *  FAULT and LASTWORDS. FUTEX: to FUTEX and FUTEXSTEP, with, in the reply, cell 1 the address of a word, cell 2 what it is to hold, cell 3

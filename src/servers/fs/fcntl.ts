@@ -1,10 +1,11 @@
-// fcntl(2) and flock(2): descriptor and status flags, owners, pipe sizes, and the front of advisory locks (locks.ts).
+// fcntl(2) and flock(2): descriptor and status flags, pipe sizes, and the front of advisory locks (locks.ts).
 import { E } from '../../abi/errno.ts'
 import { O, SEEK } from '../../abi/fcntl.ts'
 import { EP, high, int, type Message, setInt, setLong, TYPE } from '../../abi/message.ts'
 import type { CallVector } from '../../lib/server.ts'
 import { FS } from '../../protocol/fs.ts'
 import { PM } from '../../protocol/pm.ts'
+import { ownerCommand, setAsync } from './async.ts'
 import { duplicate } from './dup.ts'
 import { sizeOf } from './extent.ts'
 import { getFile, getIo } from './filedes.ts'
@@ -43,20 +44,14 @@ export const F = {
   ADD_SEALS: 1033,
   GET_SEALS: 1034,
 } as const
-const SETTABLE = O.APPEND | O.ASYNC | O.DIRECT | O.NOATIME | O.NONBLOCK
+const SETTABLE = O.APPEND | O.DIRECT | O.NOATIME | O.NONBLOCK
+const OWNER_COMMANDS: Readonly<Record<number, string>> = {
+  [F.SETOWN]: 'SETOWN', [F.GETOWN]: 'GETOWN', [F.SETSIG]: 'SETSIG', [F.GETSIG]: 'GETSIG', [F.SETOWN_EX]: 'SETOWN_EX', [F.GETOWN_EX]: 'GETOWN_EX',
+}
 const FD_CLOEXEC = 1
-const F_OWNER_PGRP = 2
-const NSIG = 64
 const CAP_SYS_RESOURCE = 24
 const FLOCK_BYTES = 32
 const LOCK_NB = 4
-
-/** Who gets SIGIO (F_SETOWN) and which signal (F_SETSIG). Kept and told; nothing sends it yet. */
-export interface Owner {
-  type: number
-  id: number
-  signal: number
-}
 
 function fcntl(state: FsState, m: Message, from: number): number {
   const fproc = fprocOf(state, from)
@@ -96,7 +91,7 @@ function command(
 ): number {
   switch (cmd) {
     case F.SETFL:
-      return setFlags(fproc, file, arg)
+      return setFlags(state, fproc, int(m, 0), file, arg)
     case F.GETLK:
     case F.OFD_GETLK:
       return getLock(state, m, fproc, file, cmd)
@@ -122,10 +117,10 @@ function command(
     case F.ADD_SEALS:
       return addSeals(state, file, arg)
   }
-  return owner(state, m, file, cmd, arg)
+  return ownerCommand(state, m, from, file, OWNER_COMMANDS[cmd] ?? '', arg)
 }
 
-function setFlags(fproc: Fproc, file: OpenFile, arg: number): number {
+function setFlags(state: FsState, fproc: Fproc, fd: number, file: OpenFile, arg: number): number {
   if (
     (arg & O.NOATIME) !== 0 &&
     (file.flags & O.NOATIME) === 0 &&
@@ -134,41 +129,9 @@ function setFlags(fproc: Fproc, file: OpenFile, arg: number): number {
   ) {
     return -E.PERM
   }
+  if (((arg ^ file.flags) & O.ASYNC) !== 0) setAsync(state, file, fd, (arg & O.ASYNC) !== 0)
   file.flags = (file.flags & ~SETTABLE) | (arg & SETTABLE)
   return 0
-}
-
-function owner(state: FsState, m: Message, file: OpenFile, cmd: number, arg: number): number {
-  const known = state.owners.get(file) ?? { type: 1, id: 0, signal: 0 }
-  const { view } = state.sys
-  const at = int(m, 3)
-  switch (cmd) {
-    case F.GETOWN:
-      return known.type === F_OWNER_PGRP ? -known.id : known.id
-    case F.GETSIG:
-      return known.signal
-    case F.SETOWN:
-      state.owners.set(file, { ...known, type: arg < 0 ? F_OWNER_PGRP : 1, id: Math.abs(arg) })
-      return 0
-    case F.SETSIG:
-      if (arg < 0 || arg > NSIG) return -E.INVAL
-      state.owners.set(file, { ...known, signal: arg })
-      return 0
-    case F.GETOWN_EX:
-    case F.SETOWN_EX: {
-      if (high(m, 3) < 8) return -E.FAULT
-      if (cmd === F.GETOWN_EX) {
-        view.setInt32(at, known.type, true)
-        view.setInt32(at + 4, known.id, true)
-        return 0
-      }
-      const type = view.getInt32(at, true)
-      if (type < 0 || type > F_OWNER_PGRP) return -E.INVAL
-      state.owners.set(file, { ...known, type, id: view.getInt32(at + 4, true) })
-      return 0
-    }
-  }
-  return -E.INVAL
 }
 
 // -- locks: struct flock { s16 type @0, whence @2; s64 start @8, len @16; s32 pid @24 } --

@@ -3,6 +3,7 @@
 
 import { EP } from '../../abi/message.ts'
 import type { CallVector, Server, Sys } from '../../lib/server.ts'
+import { forgetOwner } from './async.ts'
 import { cdevCalls } from './cdev.ts'
 import { dupCalls } from './dup.ts'
 import { epollCalls, forgetWatched } from './epoll.ts'
@@ -69,7 +70,7 @@ export function watchClosing(state: FsState): void {
     file => forgetWatched(state, file),
     file => void (state.watched > 0 && notifyClose(state, file)),
     file => releaseFileLocks(state, file),
-    file => void (state.owners.size > 0 && state.owners.delete(file)),
+    file => forgetOwner(state, file),
   )
 }
 

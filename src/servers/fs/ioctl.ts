@@ -6,6 +6,7 @@ import { high, int, long, type Message, uint } from '../../abi/message.ts'
 import type { CallVector } from '../../lib/server.ts'
 import { FS } from '../../protocol/fs.ts'
 import { sizeOf } from './extent.ts'
+import { setAsync } from './async.ts'
 import { getIo, installFile } from './filedes.ts'
 import type { Fproc, OpenFile } from './inode.ts'
 import { pipeOf } from './pipe.ts'
@@ -38,7 +39,8 @@ function ioctl(state: FsState, m: Message, from: number): number {
     case FIONBIO:
     case FIOASYNC:
       if (len < 4) return -E.FAULT
-      setFlag(file, cmd === FIONBIO ? O.NONBLOCK : O.ASYNC, state.sys.view.getInt32(at, true) !== 0)
+      if (cmd === FIONBIO) setFlag(file, O.NONBLOCK, state.sys.view.getInt32(at, true) !== 0)
+      else setAsync(state, file, fd, state.sys.view.getInt32(at, true) !== 0)
       return 0
     case FIONREAD:
       if (pipeOf(file) === null && !isRegular(file.inode.mode)) break

@@ -1,5 +1,6 @@
 // poll and select: rows that wait on the queues of several files, with a timeout. Also wake(), through which every file that becomes
-// ready tells whoever waits on it: poll and select rows, epoll_wait rows, splice rows (ids ≥ 0: slots) and epoll items (ids < 0).
+// ready tells whoever waits on it: poll and select rows, epoll_wait rows, splice rows (ids ≥ 0: slots), epoll items (ids < 0) and owners of
+// asynchronous files (below FIRST_ASYNC).
 // Invariants: a slot is in a queue only while its row stands; a waiting row holds a reference to every file it watches.
 // The timeout's grant holds what is left of it when the call ends, for callers that get it back (container/linux/convert.ts).
 // The signal mask of ppoll and pselect6 is the container's and PM's business: its cell is not read here.
@@ -8,6 +9,7 @@ import { high, int, type Message, SUSPEND, slotOf, uint } from '../../abi/messag
 import { EPOLL, POLL, POLLFD_BYTES, READABLE, SELECT, WRITABLE } from '../../abi/poll.ts'
 import type { CallVector } from '../../lib/server.ts'
 import { FS } from '../../protocol/fs.ts'
+import { FIRST_ASYNC, signalOwner } from './async.ts'
 import { collectInto, type EpollItem, queueItem } from './epoll.ts'
 import { getIo } from './filedes.ts'
 import type { Fproc, OpenFile, WaitQueue } from './inode.ts'
@@ -43,6 +45,7 @@ export function wake(state: FsState, queue: WaitQueue, events: number): void {
     const id = queue.waiters[i]
     if (id === undefined) continue
     if (id >= 0) wakeRow(state, state.rows[id] as Row)
+    else if (id <= FIRST_ASYNC) signalOwner(state, id, events)
     else {
       const item = state.epoll.items[-id - 1] as EpollItem
       if ((item.events & EPOLL.EXCLUSIVE) !== 0) exclusive = true

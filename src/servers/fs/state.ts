@@ -5,11 +5,11 @@ import { makedev } from '../../abi/fcntl.ts'
 import { type Message, message, slotOf } from '../../abi/message.ts'
 import type { Sys } from '../../lib/server.ts'
 import { Timers } from '../../lib/timers.ts'
+import type { Owner } from './async.ts'
 import { type Nameless, nameless } from './anon.ts'
 import { type DeviceTables, deviceTables } from './cdev.ts'
 import { type EpollTables, epollTables } from './epoll.ts'
 import type { Executable } from './exec.ts'
-import type { Owner } from './fcntl.ts'
 import type { HostFiles } from './hostfiles.ts'
 import type { Caller, FileOps, Fproc, FsType, Inode, OpenFile } from './inode.ts'
 import type { InodeLocks } from './locks.ts'
@@ -150,7 +150,9 @@ export interface FsState {
   readonly signalfds: OpenFile[]
   /** By ref. */
   readonly pidfds: Map<number, Pidfd>
+  /** Whom signals about files go to, and the files with O_ASYNC by number: async.ts. */
   readonly owners: Map<OpenFile, Owner>
+  readonly asyncs: (OpenFile | null)[]
   /** /dev, once it is made (createDevfs): devices of first processes and the names of ptys come from it. */
   dev: FsType | null
   /** /dev/pts, likewise. */
@@ -203,6 +205,7 @@ export function createState(sys: Sys, host: HostFiles, store: Store, facts: Fact
     signalfds: [],
     pidfds: new Map(),
     owners: new Map(),
+    asyncs: [],
     dev: null,
     pts: null,
     stdio: new Map(),

@@ -96,6 +96,7 @@ function getjob(pm: Pm, who: number, what: number): number {
     return -E.SRCH
   }
   if (what === 10) return pm.processes.get(who)?.tasks[0]?.endpoint ?? -E.SRCH
+  if (what === 11) return pm.tasks.get(who)?.endpoint ?? -E.SRCH
   const t = taskOf(pm, who)
   if (t === undefined) return -E.SRCH
   const p = t.process

@@ -25,6 +25,7 @@ import { prctlCalls } from './prctl.ts'
 import { procinfoCalls } from './procinfo.ts'
 import { ptraceCalls } from './ptrace.ts'
 import { schedulingCalls } from './scheduling.ts'
+import { sigioCalls } from './sigio.ts'
 import { kernelSignals } from './signal.ts'
 import { signalCalls } from './sigcalls.ts'
 import { exportPm, importPm } from './state.ts'
@@ -71,7 +72,7 @@ function callVector(pm: Pm): CallVector {
   return {
     ...forkCalls(pm), ...lastWordCalls(pm), ...waitCalls(pm), ...boundaryCalls(pm), ...signalCalls(pm), ...idCalls(pm), ...jobCalls(pm),
     ...capabilityCalls(pm), ...timeCalls(pm), ...timerCalls(pm), ...limitCalls(pm), ...schedulingCalls(pm), ...usageCalls(pm), ...prctlCalls(pm),
-    ...infoCalls(pm), ...procinfoCalls(pm), ...futexCalls(pm), ...inspectCalls(pm), ...pidfdCalls(pm), ...ptraceCalls(pm),
+    ...infoCalls(pm), ...procinfoCalls(pm), ...futexCalls(pm), ...inspectCalls(pm), ...pidfdCalls(pm), ...sigioCalls(pm), ...ptraceCalls(pm),
     [COMMON_CALL.CANCEL]: m => {
       const t = taskOf(pm, int(m, 0))
       if (t !== undefined) interruptWait(pm, t)
