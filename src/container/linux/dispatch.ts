@@ -13,7 +13,7 @@ import { copyOuts, decode, moreChunks, NEED, wholeResult } from './decode.ts'
 import { Faults } from './faults.ts'
 import { FUTEX, Futexes } from './futexes.ts'
 import { fixTail, notePatched, notePatchSite, pushPatch } from './patching.ts'
-import { AFTER, type HostProcess, park, REGS, STATE, type Thread } from './processes.ts'
+import { AFTER, type HostProcess, REGS, STATE, type Thread } from './processes.ts'
 import { localCall, serviceOf } from './local.ts'
 import { WANT } from './operands.ts'
 import { delivered, undelivered, unread } from './undelivered.ts'
@@ -161,7 +161,7 @@ export class Dispatcher {
     else if (t.proc === proc) {
       if (t.state === STATE.CALL) {
         this.c.processes.setState(t, STATE.BLOCKED)
-        park(t)
+        this.c.processes.park(t)
       }
       if (t.nr === FUTEX_CALL) this.futexes.waits(t)
       if (kernel.marked(proc)) kernel.interrupt(proc) // a signal came before the call could block

@@ -105,6 +105,7 @@ export class Loop implements HostIo {
       else processes.makeSpare()
       const running = processes.activeCount
       const crowded = running >= this.options.cpus
+      processes.unpark()
       if (running > 0 && now - idleSince < (crowded ? SPIN_CROWDED : SPIN_ALONE)) continue
       this.housekeeping(now)
       this.lookAround(now)

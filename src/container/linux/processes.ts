@@ -171,7 +171,7 @@ export interface ProcessesOptions {
 /** Letters of the launcher's messages, see native/launcher.c. */
 export const LAUNCHER = { READY: 0x4c, MADE: 0x50, ENDED: 0x58, ERROR: 0x45, SPAWN: 0x53, QUIT: 0x51 } as const
 /** Pause loops a guest spins (INFO.SPIN): when a processor is free for it, and when not. */
-const GUEST_SPIN_ALONE = 2000
+const GUEST_SPIN_ALONE = 1000
 const GUEST_SPIN_CROWDED = 100
 const pair = new Int32Array(2)
 const SPARES = 2
@@ -219,12 +219,18 @@ export class HostProcesses {
       this.active[at] = last
       this.place[last] = at
       this.place[t.index] = -1
-    } else return
-    if (this.activeCount >= this.options.cpus) this.spin(GUEST_SPIN_CROWDED)
-    else if (this.activeCount <= this.options.cpus - 2) this.spin(GUEST_SPIN_ALONE)
+    }
   }
-  /** How long guests poll for a reply. With the kernel side that makes cpus busy threads at most; between the two marks it stays, so
-   *  that a guest that runs and calls and runs does not change it each time. */
+  /** A call waits for who knows how long: its guest need not spin for the reply, and until the kernel side has nothing to do the others sleep
+   *  at once too: their processor is wanted by whoever this one waits for (a pipe's ping-pong takes 14 µs so, 31 when they spin). */
+  park(t: Thread): void {
+    t.i32[(t.base + CH.PARK) >> 2] = t.seq
+    this.spin(0)
+  }
+  /** Nothing to do for the moment: guests may poll for replies again, shortly when there are as many as processors. */
+  unpark(): void {
+    this.spin(this.activeCount > 0 && this.activeCount < this.options.cpus ? GUEST_SPIN_ALONE : GUEST_SPIN_CROWDED)
+  }
   private spin(loops: number): void {
     if (this.spins === loops) return
     this.spins = loops
@@ -501,9 +507,4 @@ export class HostProcesses {
   get info(): number {
     return this.options.info
   }
-}
-
-/** Its call waits for who knows how long: it need not spin, its processor is wanted by whoever will wake it. */
-export function park(t: Thread): void {
-  t.i32[(t.base + CH.PARK) >> 2] = t.seq
 }
