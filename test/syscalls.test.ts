@@ -396,6 +396,8 @@ describe('chunks', () => {
       'pwritev',
       'recvmmsg',
       'sendmmsg',
+      'process_vm_readv',
+      'process_vm_writev',
       'getrandom',
       'preadv2',
       'pwritev2',

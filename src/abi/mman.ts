@@ -62,6 +62,13 @@ export const MCL_CURRENT = 1
 export const MCL_FUTURE = 2
 export const MCL_ONFAULT = 4
 
+/** <linux/mempolicy.h> */
+export const MPOL = { DEFAULT: 0, PREFERRED: 1, BIND: 2, INTERLEAVE: 3, LOCAL: 4, PREFERRED_MANY: 5, WEIGHTED_INTERLEAVE: 6 } as const
+export const MPOL_MODE = { STATIC_NODES: 0x8000, RELATIVE_NODES: 0x4000, NUMA_BALANCING: 0x2000 } as const
+/** get_mempolicy's flags, and those of mbind, move_pages. */
+export const MPOL_F = { NODE: 1, ADDR: 2, MEMS_ALLOWED: 4 } as const
+export const MPOL_MF = { STRICT: 1, MOVE: 2, MOVE_ALL: 4 } as const
+
 /** membarrier's commands. */
 export const MEMBARRIER = {
   QUERY: 0,

@@ -135,6 +135,8 @@ export const pmCalls = {
   // -- from FS, TTY --
   /** A terminal wants `signo` sent to a process group (SIGINT, SIGQUIT, SIGTSTP, SIGWINCH, SIGHUP, SIGTTIN, SIGTTOU). */
   KILLPG: [MOL + 16, 'pgrp signo'],
+  /** May `endpoint` look into, or change, thread `pid`? → its endpoint, -ESRCH, -EPERM. */
+  MAYTRACE: [MOL + 57, 'endpoint pid'],
   /** Queue a signal with a value to process `pid`, as from process `by` (mq_notify). */
   QUEUE: [MOL + 56, 'pid signo code value by'],
   /** Job-control facts for TTY and FS: session and process group of `endpoint`; result session; cell 0 of reply. */

@@ -16,6 +16,16 @@ export const vmCalls = {
   MLOCKALL: [LINUX + 151, 'flags'],
   MUNLOCKALL: [LINUX + 152, ''],
   MEMBARRIER: [LINUX + 324, 'cmd flags cpu'],
+  /** Between the caller's memory (in pieces: done and total bytes) and that of `pid`, `count` iovecs at `remote` of the caller's. */
+  PROCESS_READV: [LINUX + 310, 'pid buf> bytes remote count flags piece'],
+  PROCESS_WRITEV: [LINUX + 311, 'pid buf< bytes remote count flags piece'],
+  // one memory node: addresses are the caller's own
+  MBIND: [LINUX + 237, 'address length mode nodes max flags'],
+  SET_MEMPOLICY: [LINUX + 238, 'mode nodes max'],
+  GET_MEMPOLICY: [LINUX + 239, 'mode nodes max address flags'],
+  MIGRATE_PAGES: [LINUX + 256, 'pid max from to'],
+  MOVE_PAGES: [LINUX + 279, 'pid count pages nodes status flags'],
+  HOME_NODE: [LINUX + 450, 'address length node flags'],
   // -- for /proc --
   /** The process's memory from `address` on, as far as it is mapped, whatever its protection. → bytes; -EIO: none. */
   PEEK: [MOL + 220, 'endpoint address buf>'],

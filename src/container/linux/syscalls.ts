@@ -39,7 +39,7 @@ const NAMESPACES = 'machines nest by domains, not by namespaces'
 const PRIVILEGED = "would change the host's kernel"
 const GONE = 'not in Linux any more either'
 const AIO = 'no kernel AIO; libraries fall back to threads'
-const NUMA = 'one memory node'
+const NUMA = 'one memory node: policies are checked and remembered, and change nothing'
 const MOUNTS = 'the new mount interface; mount(2) is there'
 const LEFT = 'the time left is not written back'
 const OPTIONS = 'options as the servers know them'
@@ -284,9 +284,9 @@ export const SYSCALLS: readonly Row[] = [
   [234, 'tgkill', 'tgid:pid tid:pid sig:signo', 'PM.TGKILL'],
   [235, 'utimes', 'path times:<timeval2?', 'FS.UTIME', 'AT_FDCWD path times 0 1'],
   [236, 'vserver', '', 'ENOSYS', '', 'never in Linux'],
-  [237, 'mbind', 'addr len:size mode:int nodemask:addr maxnode:ulong flags:int', 'ENOSYS', '', NUMA],
-  [238, 'set_mempolicy', 'mode:int nodemask:addr maxnode:ulong', 'ENOSYS', '', NUMA],
-  [239, 'get_mempolicy', 'mode:addr nodemask:addr maxnode:ulong addr flags:hex', 'ENOSYS', '', NUMA],
+  [237, 'mbind', 'addr len:size mode:int nodemask:addr maxnode:ulong flags:int', 'VM.MBIND', '', NUMA],
+  [238, 'set_mempolicy', 'mode:int nodemask:addr maxnode:ulong', 'VM.SET_MEMPOLICY', '', NUMA],
+  [239, 'get_mempolicy', 'mode:addr nodemask:addr maxnode:ulong addr flags:hex', 'VM.GET_MEMPOLICY', '', NUMA],
   [240, 'mq_open', 'name:str oflag:|open mode attr:<mq_attr?', 'FS.MQ_OPEN', '', 'messages of at most 64 KiB, also for the privileged'],
   [241, 'mq_unlink', 'name:str', 'FS.MQ_UNLINK'],
   [242, 'mq_timedsend', 'mqdes:fd msg_ptr:addr msg_len:size msg_prio:uint timeout:<timespec?', 'FS.MQ_TIMEDSEND', 'mqdes msg_ptr.part msg_len msg_prio timeout'],
@@ -303,7 +303,7 @@ export const SYSCALLS: readonly Row[] = [
   [253, 'inotify_init', '', 'FS.INOTIFY_INIT', '0'],
   [254, 'inotify_add_watch', 'fd path mask:|inotify', 'FS.INOTIFY_ADD_WATCH', '', "changes made outside the machine, to a base or a bind, are not told"],
   [255, 'inotify_rm_watch', 'fd wd:int', 'FS.INOTIFY_RM_WATCH'],
-  [256, 'migrate_pages', 'pid maxnode:ulong old_nodes:addr new_nodes:addr', 'ENOSYS', '', NUMA],
+  [256, 'migrate_pages', 'pid maxnode:ulong old_nodes:addr new_nodes:addr', 'VM.MIGRATE_PAGES', '', NUMA],
   [257, 'openat', 'dirfd path flags:|open mode', 'FS.OPEN'],
   [258, 'mkdirat', 'dirfd path mode', 'FS.MKDIR'],
   [259, 'mknodat', 'dirfd path mode:umode dev', 'FS.MKNOD'],
@@ -326,7 +326,7 @@ export const SYSCALLS: readonly Row[] = [
   [276, 'tee', 'fd_in:fd fd_out:fd len:size flags:|splice', 'FS.TEE'],
   [277, 'sync_file_range', 'fd offset:off nbytes:off flags:|sync_range', 'FS.SYNC_FILE_RANGE'],
   [278, 'vmsplice', 'fd iov:<iov[nr_segs] nr_segs:size flags:|splice', 'FS.VMSPLICE', 'fd iov iov.len flags iov.piece', 'into pipes alone (EBADF), and by copying'],
-  [279, 'move_pages', 'pid count:ulong pages:addr nodes:addr status:addr flags:hex', 'ENOSYS', '', NUMA],
+  [279, 'move_pages', 'pid count:ulong pages:addr nodes:addr status:addr flags:hex', 'VM.MOVE_PAGES', '', 'one memory node; memory never touched counts as there'],
   [280, 'utimensat', 'dirfd path:path? times:<timespec2? flags:|at', 'FS.UTIME', 'dirfd path times flags 0'],
   [281, 'epoll_pwait', 'epfd:fd events:>epoll_event[maxevents] maxevents:int timeout:int sigmask:<sigset? sigsetsize:size', 'FS.EPOLL_WAIT', '?sigsetsize.sigset ?maxevents.events epfd events maxevents timeout.ms sigmask'],
   [282, 'signalfd', 'fd mask:<sigset sizemask:size', 'FS.SIGNALFD', 'fd mask sizemask 0'],
@@ -357,8 +357,8 @@ export const SYSCALLS: readonly Row[] = [
   [307, 'sendmmsg', 'sockfd:fd msgvec:<mmsghdr vlen:uint flags:|msg', 'FS.SEND', 'sockfd flags.several msgvec.sendhdr'],
   [308, 'setns', 'fd nstype:|clone', 'EPERM', '', NAMESPACES],
   [309, 'getcpu', 'cpu:>uint? node:>uint? unused:addr', 'PM.GETCPU'],
-  [310, 'process_vm_readv', 'pid local_iov:addr liovcnt:ulong remote_iov:addr riovcnt:ulong flags:hex', 'ENOSYS', '', "no reaching into another process's memory"],
-  [311, 'process_vm_writev', 'pid local_iov:addr liovcnt:ulong remote_iov:addr riovcnt:ulong flags:hex', 'ENOSYS', '', "no reaching into another process's memory"],
+  [310, 'process_vm_readv', 'pid local_iov:>iov[liovcnt] liovcnt:size remote_iov:addr riovcnt:ulong flags:ulong', 'VM.PROCESS_READV', 'pid local_iov local_iov.len remote_iov riovcnt flags local_iov.piece'],
+  [311, 'process_vm_writev', 'pid local_iov:<iov[liovcnt] liovcnt:size remote_iov:addr riovcnt:ulong flags:ulong', 'VM.PROCESS_WRITEV', 'pid local_iov local_iov.len remote_iov riovcnt flags local_iov.piece'],
   [312, 'kcmp', 'pid1:pid pid2:pid type:int idx1:hex idx2:hex', 'ENOSYS', '', 'nobody asks but checkpointers'],
   [313, 'finit_module', 'fd param_values:addr flags:int', 'EPERM', '', PRIVILEGED],
   [314, 'sched_setattr', 'pid attr:<>sched_attr? flags:uint', 'PM.SCHED_SETATTR', 'pid attr.attr flags', 'no SCHED_DEADLINE'],
@@ -410,7 +410,7 @@ export const SYSCALLS: readonly Row[] = [
   [447, 'memfd_secret', 'flags:uint', 'ENOSYS', '', 'off by default in Linux too'],
   [448, 'process_mrelease', 'pidfd:fd flags:uint', 'ENOSYS', '', 'what a killed process had is free at once'],
   [449, 'futex_waitv', 'waiters:addr nr_futexes:uint flags:uint timeout:addr clockid:=clock', 'ENOSYS', '', 'futex is there'],
-  [450, 'set_mempolicy_home_node', 'start:addr len:ulong home_node:ulong flags:ulong', 'ENOSYS', '', NUMA],
+  [450, 'set_mempolicy_home_node', 'start:addr len:ulong home_node:ulong flags:ulong', 'VM.HOME_NODE', '', NUMA],
   [451, 'cachestat', 'fd cstat_range:addr cstat:addr flags:uint', 'ENOSYS', '', 'no page cache of its own'],
   [452, 'fchmodat2', 'dirfd path mode flags:|at', 'FS.CHMOD'],
   [453, 'map_shadow_stack', 'addr size flags:uint', 'ENOSYS', '', 'no shadow stacks'],

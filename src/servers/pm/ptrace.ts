@@ -40,6 +40,12 @@ export function ptraceCalls(pm: Pm): CallVector {
       const by = taskOf(pm, from)
       return by === undefined ? -E.SRCH : ptrace(pm, by, m)
     },
+    [PM.MAYTRACE]: m => {
+      const by = taskOf(pm, int(m, 0))
+      const t = pm.tasks.get(int(m, 1))
+      if (by === undefined || t === undefined) return -E.SRCH
+      return mayTrace(by, t) ? t.endpoint : -E.PERM
+    },
     [COMMON_CALL.DONE]: m => {
       const by = pm.tasks.get(int(m, 0))
       if (by !== undefined && by.waiting === WAITING.TRACEE) brought(pm, by, long(m, 1), int(m, 2))

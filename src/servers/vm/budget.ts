@@ -33,15 +33,19 @@ export function accountFlag(prot: number, flags: number): number {
   return accountable(prot, flags) ? R.ACCOUNT : 0
 }
 
-/** May the process hold more locked memory than its limit? (CAP_IPC_LOCK.) */
-function mayLockAll(state: State, endpoint: number): boolean {
+/** Has the process an effective capability below 32? */
+export function hasCapability(state: State, endpoint: number, bit: number): boolean {
   const { sys, out } = state
   out[TYPE] = PM.GETCRED
   setInt(out, 0, endpoint)
   setGrant(out, 1, sys.buffer, CRED_BYTES)
   if (sys.sendrec(EP.PM, out) < 0) return false
   const capabilities = sys.view.getUint32(sys.buffer + CRED_BYTES - 8, true)
-  return ((capabilities >>> CAP_IPC_LOCK) & 1) === 1
+  return ((capabilities >>> bit) & 1) === 1
+}
+/** May the process hold more locked memory than its limit? */
+function mayLockAll(state: State, endpoint: number): boolean {
+  return hasCapability(state, endpoint, CAP_IPC_LOCK)
 }
 /** May it lock anything at all? (can_do_mlock) */
 export function mayLock(state: State, row: Row): boolean {

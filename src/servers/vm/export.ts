@@ -24,7 +24,7 @@ export interface VmRecord {
   objects: { backing: number; fd: number; bytes: number }[]
   limits: Limits[]
   spaces: SpaceRecord[]
-  rows: { endpoint: number; space: number; limits: number }[]
+  rows: { endpoint: number; space: number; limits: number; policy: number }[]
 }
 
 function indexIn<T>(list: T[], one: T): number {
@@ -38,7 +38,7 @@ export function exportState(state: State): VmRecord {
   const limits: Limits[] = []
   const rows = state.rows
     .filter(row => row !== undefined)
-    .map(row => ({ endpoint: row.endpoint, space: indexIn(spaces, row.space), limits: indexIn(limits, row.limits) }))
+    .map(({ endpoint, space, limits: of, policy }) => ({ endpoint, space: indexIn(spaces, space), limits: indexIn(limits, of), policy }))
   const records = spaces.map(({ regions, base, stackTop, startBrk, brk, lockFuture, barriers, peak, excess, image }) => ({
     regions: regions.map(r => ({ ...r, backing: r.backing === null ? -1 : indexIn(backings, r.backing) })),
     base,
@@ -99,6 +99,6 @@ export function importState(state: State, from: unknown): void {
   for (const row of record.rows) {
     const space = spaces[row.space] as Space
     space.refs++
-    state.put(row.endpoint, space, record.limits[row.limits] as Limits)
+    state.put(row.endpoint, space, record.limits[row.limits] as Limits).policy = row.policy
   }
 }

@@ -5,6 +5,7 @@ import { FIRST_GUEST, high, int, type Message, uint, ulong } from '../../abi/mes
 import type { CallVector, Handler } from '../../lib/server.ts'
 import { MAPS, IMAGE as PART, VM } from '../../protocol/vm.ts'
 import { mapsText, statmText, statusText } from './maps.ts'
+import { reach } from './reach.ts'
 import { rollupText, smapsText } from './smaps.ts'
 import type { Row, State } from './state.ts'
 
@@ -37,16 +38,11 @@ export function lookCalls(state: State): CallVector {
     if (n < high(m, 1)) text = textOf = ''
     return n
   }
-  /** Bytes from `address` on that are mapped without a gap, at most `bytes`. */
-  function reach(row: Row, address: number, bytes: number): number {
-    const r = row.space.at(address)
-    return r === null ? 0 : row.space.coveredTo(address, address + bytes) - address
-  }
   function access(m: Message, act: (endpoint: number, address: number, at: number, bytes: number) => number): number {
     const row = state.row(int(m, 0))
     if (row === undefined) return -E.SRCH
     const address = ulong(m, 1)
-    const bytes = Number.isSafeInteger(address) ? reach(row, address, high(m, 2)) : 0
+    const bytes = Number.isSafeInteger(address) ? reach(row.space, address, high(m, 2), 0) : 0
     return bytes > 0 ? act(row.endpoint, address, uint(m, 2), bytes) : -E.IO
   }
   function IMAGE(m: Message): number {

@@ -48,7 +48,7 @@ export function processCalls(state: State): CallVector {
     const space = flags & CLONE.VM ? parent.space : copySpace(parent.space)
     if (space === undefined) return -E.NOMEM
     if (flags & CLONE.VM) space.refs++
-    state.put(int(m, 1), space, flags & CLONE.THREAD ? parent.limits : { ...parent.limits })
+    state.put(int(m, 1), space, flags & CLONE.THREAD ? parent.limits : { ...parent.limits }).policy = parent.policy
     return 0
   }
   function EXIT(m: Message): number {

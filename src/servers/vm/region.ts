@@ -20,6 +20,7 @@ export const R = {
   HOSTFILE: 512, // maps a file
   ONFAULT: 16384, // locked, but only what is touched
   POPULATE: 32768, // in a request to map: fill it in at once. No region has it
+  POLICY: 0x7f0000, // memory policy: numa.ts
 } as const
 
 /** What a region maps. Shared memory is charged once, for as long as a region refers to it or it is kept (object.ts). */

@@ -30,6 +30,8 @@ export interface Row {
   lastEnd: number
   lastBrk: number
   lastMoved: Region | null
+  /** Memory policy of the thread: R.POLICY bits (numa.ts). */
+  policy: number
 }
 /** A call begins that may order host operations. */
 export function begin(row: Row): void {
@@ -80,7 +82,7 @@ export class State {
   put(endpoint: number, space: Space, limits: Limits): Row {
     const old = this.rows[slotOf(endpoint)]
     if (old !== undefined) this.release(old.space)
-    const row = { endpoint, space, limits, lastStart: 0, lastEnd: 0, lastBrk: 0, lastMoved: null }
+    const row = { endpoint, space, limits, lastStart: 0, lastEnd: 0, lastBrk: 0, lastMoved: null, policy: 0 }
     this.rows[slotOf(endpoint)] = row
     return row
   }

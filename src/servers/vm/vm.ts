@@ -6,6 +6,7 @@ import type { CallVector, Handler, Server, Sys } from '../../lib/server.ts'
 import { IPC } from '../../protocol/ipc.ts'
 import { VM } from '../../protocol/vm.ts'
 import { adviceCalls } from './advice.ts'
+import { copyCalls } from './copy.ts'
 import { countExcess } from './excess.ts'
 import { exportState, importState } from './export.ts'
 import { imageCalls } from './image.ts'
@@ -13,6 +14,7 @@ import { inspectCalls } from './inspect.ts'
 import { lockCalls } from './lock.ts'
 import { lookCalls } from './look.ts'
 import { mapCalls } from './map.ts'
+import { numaCalls } from './numa.ts'
 import { mremapCalls } from './mremap.ts'
 import { type Overcommit, Pool } from './pool.ts'
 import { processCalls } from './process.ts'
@@ -54,6 +56,8 @@ export function createVm(sys: Sys, options: VmOptions): VmServer {
       ...lookCalls(state),
       ...processCalls(state),
       ...inspectCalls(state),
+      ...copyCalls(state),
+      ...numaCalls(state),
     }),
     notified(from) {
       if (from === EP.HARDWARE) countExcess(state)
